@@ -1,0 +1,145 @@
+//! Sentinel's changes, typed: what of a row the engine keeps.
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Key;
+use crate::event::{ChangeEvent, Lsn, Origin, money};
+
+/// One change of the two captured tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LendingChange {
+    pub position: Position,
+    pub kind: ChangeKind,
+}
+
+/// Where in its commit the source puts the change, as alerts quote it. Neither part orders anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    pub change_lsn: Option<Lsn>,
+    pub event_serial_no: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChangeKind {
+    TransactionInsert(TransactionInsert),
+    /// Moves the merge and stream time, nothing else.
+    TransactionUpdate {
+        counter: i64,
+    },
+    /// Makes an insert of the same counter in the same commit a correction.
+    TransactionDelete {
+        counter: i64,
+    },
+    AgreementInsert(AgreementInsert),
+    AgreementUpdate(AgreementUpdate),
+    /// Makes an insert of the same commit an update or a rename.
+    AgreementDelete(AgreementDelete),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransactionInsert {
+    pub counter: i64,
+    pub agreement: Key,
+    pub date: NaiveDate,
+    pub type_id: i64,
+    #[serde(with = "money::compact")]
+    pub amount: Decimal,
+    /// The record has the header of a key change.
+    pub key_changed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgreementInsert {
+    pub after: Box<AgreementImage>,
+    /// The record has the header of a key change.
+    pub key_changed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgreementUpdate {
+    #[serde(with = "money::compact")]
+    pub balance_before: Decimal,
+    pub settled_before: bool,
+    pub after: Box<AgreementImage>,
+    /// The log has this update as a delete and an insert; the record is the insert.
+    pub from_insert: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgreementDelete {
+    pub number: Key,
+    pub customer_number: Option<CompactString>,
+    #[serde(with = "money::compact")]
+    pub balance_before: Decimal,
+    pub settled_before: bool,
+}
+
+/// A row of dbo.Agreement, without the personal data and without what no rule or alert asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgreementImage {
+    /// Without trailing blanks and, unless keys are case-sensitive, in ASCII upper case.
+    pub number: Key,
+    pub customer_number: Option<CompactString>,
+    /// As in the table: ids separated by blanks.
+    pub borrowers: Option<CompactString>,
+    pub agreement_type: Option<i64>,
+    #[serde(with = "money::compact")]
+    pub balance: Decimal,
+    pub settled: bool,
+    pub settled_date: Option<NaiveDate>,
+    pub status: Option<CompactString>,
+    pub agreement_date: Option<NaiveDate>,
+    pub contract_end_date: Option<NaiveDate>,
+    pub num_payments: Option<i64>,
+    #[serde(with = "money::compact::option")]
+    pub principal: Option<Decimal>,
+    pub first_payment_date: Option<NaiveDate>,
+    pub due_day: Option<i64>,
+    pub payment_method: Option<i64>,
+    pub purpose: Option<CompactString>,
+}
+
+/// A change as an alert names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRef {
+    pub origin: Origin,
+    pub op: Op,
+    pub commit: Lsn,
+    pub position: Position,
+    /// Of a Transaction only.
+    pub trans_counter: Option<i64>,
+}
+
+/// Debezium's operation code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Op {
+    #[serde(rename = "c")]
+    Create,
+    #[serde(rename = "u")]
+    Update,
+}
+
+impl Op {
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Create => "c",
+            Self::Update => "u",
+        }
+    }
+}
+
+impl ChangeRef {
+    pub(super) fn of(event: &ChangeEvent<LendingChange>) -> Self {
+        let (op, trans_counter) = match &event.body.kind {
+            ChangeKind::TransactionInsert(insert) => (Op::Create, Some(insert.counter)),
+            ChangeKind::AgreementUpdate(AgreementUpdate { from_insert: false, .. }) => (Op::Update, None),
+            _ => (Op::Create, None),
+        };
+        Self { origin: event.origin, op, commit: event.commit, position: event.body.position, trans_counter }
+    }
+}

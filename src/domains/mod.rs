@@ -1,0 +1,3 @@
+//! The catalogue of event catalogues: one line per domain.
+
+pub mod lending;

@@ -1,0 +1,55 @@
+//! From a record's bytes to a typed, positioned, timed change event.
+//!
+//! ```text
+//! Record ─► envelope (JSON with or without schema, Confluent Avro) ─► row images: money, dates, bits ─► Decoded
+//! ```
+//!
+//! This module knows Debezium's envelope and the forms in which Kafka Connect writes values. Which columns matter
+//! is the domain's business.
+
+pub mod lsn;
+pub mod money;
+pub mod record;
+
+pub use lsn::Lsn;
+pub use record::{Header, Origin, Record, Topic};
+
+use crate::time::Timestamp;
+
+/// A change that takes part in the merge: positioned, timed, and told apart from its own re-delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeEvent<C> {
+    /// Position of the commit that wrote it. Rises within an input partition.
+    pub commit: Lsn,
+    /// The source's time, not Kafka's and not the connector's.
+    pub event_time: Timestamp,
+    /// Equal for two deliveries of one change, different for two changes of one commit in one partition.
+    pub identity: Identity,
+    pub origin: Origin,
+    pub body: C,
+}
+
+/// A 128-bit hash of what tells a change from the others of its commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity(pub u128);
+
+/// What decoding makes of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decoded<C> {
+    Change(ChangeEvent<C>),
+    /// Legitimate, but of no consequence; the label is counted.
+    Ignored(&'static str),
+    Bad(BadMessage),
+}
+
+/// Why a record is a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct BadMessage {
+    /// One of a small fixed set, for counting.
+    pub reason: &'static str,
+    /// Names the column or field; holds no value of a row, since rows hold personal data.
+    pub detail: String,
+    /// What an operator can do about it.
+    pub hint: Option<&'static str>,
+}

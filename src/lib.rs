@@ -1,0 +1,6 @@
+//! Tidewaiter watches a lender's change stream and raises alerts.
+
+pub mod domains;
+pub mod engine;
+pub mod event;
+pub mod time;
