@@ -3,4 +3,5 @@
 pub mod domains;
 pub mod engine;
 pub mod event;
+pub mod io;
 pub mod time;
