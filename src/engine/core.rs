@@ -29,6 +29,7 @@ pub struct Engine<D: Domain> {
     processor: Processor<D>,
     passed: Passed,
     results: Results<D>,
+    changes: u64,
 }
 
 /// Why [`Engine::advance`] returned.
@@ -52,6 +53,8 @@ pub struct Output<D: Domain> {
     pub dead_letters: Vec<DeadLetter>,
     /// Records that left the engine, of every kind.
     pub records: u64,
+    /// Those of them that took part in the merge.
+    pub changes: u64,
     pub counts: Counts,
 }
 
@@ -68,6 +71,7 @@ impl<D: Domain> Engine<D> {
             options,
             passed: Passed::default(),
             results: Results::default(),
+            changes: 0,
         }
     }
 
@@ -116,6 +120,7 @@ impl<D: Domain> Engine<D> {
                 Next::Commit => {
                     applied += commit.len();
                     self.domain.order(&mut commit);
+                    self.changes += commit.len() as u64;
                     for change in commit.drain(..) {
                         self.processor.apply(change, rules, &mut self.results);
                     }
@@ -148,7 +153,13 @@ impl<D: Domain> Engine<D> {
         let results = std::mem::take(&mut self.results);
         let mut counts = passed.counts;
         counts.add_all(&results.counts);
-        Output { cases: results.cases, dead_letters: passed.dead_letters, records: passed.records, counts }
+        Output {
+            cases: results.cases,
+            dead_letters: passed.dead_letters,
+            records: passed.records,
+            changes: std::mem::take(&mut self.changes),
+            counts,
+        }
     }
 
     /// The offset after the last record of each partition whose effect is in the state and the output: always a prefix.
