@@ -1,6 +1,8 @@
 //! The engine: what happens between records and alerts, whatever they are about.
 
+pub mod alert;
 pub mod domain;
+pub mod verdict;
 
 use std::collections::BTreeMap;
 
