@@ -9,7 +9,8 @@ fn every_case_gives_exactly_its_alerts() {
     let folders = case_folders();
     assert!(folders.len() >= 10, "the cases are missing: {folders:?}");
     for folder in folders {
-        let of = |alerts: Vec<serde_json::Value>| alerts.into_iter().map(|alert| normalised(alert, OPEN_IN_CASES)).collect::<Vec<_>>();
+        let of =
+            |alerts: Vec<serde_json::Value>| alerts.into_iter().map(|alert| normalised(alert, OPEN_IN_CASES)).collect::<Vec<_>>();
         let expected = of(json_lines(&folder.join("expected.jsonl")));
         let actual = of(Input::of_folder(&folder).alerts());
         assert_same_set(&folder.display().to_string(), &expected, &actual);

@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const LAYERS: [&[&str]; 6] = [&["time", "telemetry", "event"], &["engine"], &["config"], &["io"], &["domains"], &["cli", "commands"]];
+const LAYERS: [&[&str]; 6] =
+    [&["time", "telemetry", "event"], &["engine"], &["config"], &["io"], &["domains"], &["cli", "commands"]];
 
 /// Crates that only some layers may name.
 const CONFINED: [(&str, &[&str]); 6] = [
@@ -63,7 +64,9 @@ fn named_modules(source: &str) -> Vec<String> {
             }
             None => vec![rest.to_owned()],
         };
-        modules.extend(names.iter().map(|path| path.chars().take_while(|c| is_name(*c)).collect::<String>()).filter(|name| !name.is_empty()));
+        modules.extend(
+            names.iter().map(|path| path.chars().take_while(|c| is_name(*c)).collect::<String>()).filter(|name| !name.is_empty()),
+        );
     }
     modules
 }
@@ -79,7 +82,8 @@ fn modules_import_only_from_their_left() {
         let inside = file.strip_prefix(&root).unwrap();
         let module = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
         let source = fs::read_to_string(&file).unwrap();
-        let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect();
+        let code: String =
+            source.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect();
         for (name, allowed) in CONFINED {
             let named = code.contains(&format!("{name}::")) || code.contains(&format!("use {name}"));
             if named && !allowed.contains(&module.as_str()) {
@@ -106,6 +110,7 @@ fn modules_import_only_from_their_left() {
 
 #[test]
 fn the_scan_sees_every_way_to_name_a_module() {
-    let source = "use crate::io::kafka;\nuse crate::{event::{Lsn, Record}, engine};\nlet x = crate::time::now();\nmy_crate::not_ours();";
+    let source =
+        "use crate::io::kafka;\nuse crate::{event::{Lsn, Record}, engine};\nlet x = crate::time::now();\nmy_crate::not_ours();";
     assert_eq!(named_modules(source), ["io", "event", "engine", "time"]);
 }

@@ -4,6 +4,7 @@
 //! Decoded ─► dedupe ─► merge: one whole commit ─► processor ─► cases to judge
 //! ```
 
+pub mod alert;
 pub mod core;
 pub mod counts;
 pub mod dead_letter;
@@ -12,6 +13,7 @@ pub mod domain;
 pub mod merge;
 mod processor;
 pub mod store;
+pub mod verdict;
 
 pub use self::core::{Engine, Options, Output, Progress};
 pub use counts::Counts;
