@@ -1,5 +1,8 @@
 //! Tidewaiter watches a lender's change stream and raises alerts.
 
+pub mod cli;
+pub mod commands;
+pub mod config;
 pub mod domains;
 pub mod engine;
 pub mod event;
