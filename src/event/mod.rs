@@ -7,17 +7,33 @@
 //! This module knows Debezium's envelope and the forms in which Kafka Connect writes values. Which columns matter
 //! is the domain's business.
 
+pub mod avro;
+pub(crate) mod bad;
+pub(crate) mod cell;
+pub(crate) mod envelope;
+pub(crate) mod formats;
+pub(crate) mod identity;
 pub mod lsn;
 pub mod money;
+pub(crate) mod object;
 pub mod record;
+pub mod registry;
+pub(crate) mod schema;
+pub(crate) mod table;
+pub(crate) mod temporal;
 
+pub use bad::BadMessage;
+pub use formats::{DecimalForm, Formats, FormatsError, KeyCase};
 pub use lsn::Lsn;
 pub use record::{Header, Origin, Record, Topic};
+pub use registry::{Registry, RegistryError};
+
+use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
 /// A change that takes part in the merge: positioned, timed, and told apart from its own re-delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeEvent<C> {
     /// Position of the commit that wrote it. Rises within an input partition.
     pub commit: Lsn,
@@ -30,7 +46,7 @@ pub struct ChangeEvent<C> {
 }
 
 /// A 128-bit hash of what tells a change from the others of its commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identity(pub u128);
 
 /// What decoding makes of a record.
@@ -40,16 +56,6 @@ pub enum Decoded<C> {
     /// Legitimate, but of no consequence; the label is counted.
     Ignored(&'static str),
     Bad(BadMessage),
-}
-
-/// Why a record is a dead letter.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct BadMessage {
-    /// One of a small fixed set, for counting.
-    pub reason: &'static str,
-    /// Names the column or field; holds no value of a row, since rows hold personal data.
-    pub detail: String,
-    /// What an operator can do about it.
-    pub hint: Option<&'static str>,
+    /// Cannot be decoded now, nothing is wrong with it: the schema registry does not answer. The reader waits and retries.
+    Unavailable(RegistryError),
 }

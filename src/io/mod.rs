@@ -1,0 +1,3 @@
+//! Files, databases and brokers: everything that can wait or fail.
+
+pub mod spill;
