@@ -8,7 +8,7 @@ use uuid::{Uuid, uuid};
 
 use super::event::{AgreementImage, ChangeRef};
 use super::expected::ExpectedPayment;
-use super::json::{self, Change, Changes, Text};
+use super::json::{self, Changes, Text, WrittenChange};
 use super::judge::Correlation;
 use super::settings::{LendingRules, Severity};
 use crate::engine::Key;
@@ -194,7 +194,7 @@ impl Serialize for Dated<'_> {
         object.serialize_field("agreement_type", &alert.agreement_type)?;
         object.serialize_field("occurred_at", &Text(alert.occurred_at))?;
         object.serialize_field("detected_at", &Text(self.detected_at))?;
-        object.serialize_field("trigger", &Change::from(&alert.trigger))?;
+        object.serialize_field("trigger", &WrittenChange::from(&alert.trigger))?;
         object.serialize_field("correlation", &alert.correlation)?;
         object.serialize_field("related", &Changes(&alert.related))?;
         object.serialize_field("movement", &alert.movement)?;
@@ -206,3 +206,6 @@ impl Serialize for Dated<'_> {
         object.end()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ impl<T: fmt::Display> Serialize for Text<T> {
 
 /// A change as an alert names it.
 #[derive(Serialize)]
-pub(super) struct Change {
+pub(super) struct WrittenChange {
     topic: &'static str,
     partition: i32,
     offset: i64,
@@ -32,7 +32,7 @@ pub(super) struct Change {
     trans_counter: Option<i64>,
 }
 
-impl From<&ChangeRef> for Change {
+impl From<&ChangeRef> for WrittenChange {
     fn from(change: &ChangeRef) -> Self {
         let topic = change.origin.topic;
         Self {
@@ -53,7 +53,7 @@ pub(super) struct Changes<'a>(pub(super) &'a [ChangeRef]);
 
 impl Serialize for Changes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Change::from))
+        serializer.collect_seq(self.0.iter().map(WrittenChange::from))
     }
 }
 
