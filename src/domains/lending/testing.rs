@@ -52,7 +52,7 @@ pub(crate) fn rules() -> LendingRules {
             schedule_types: vec!["Pay".into(), "Fee".into()],
             fallback: vec![Fallback::FallenDue, Fallback::NextDue],
         },
-        types: TransactionTypes { codes: codes.into(), unknown: Class::Payment },
+        types: TransactionTypes { codes: codes.into(), platform_ids: Default::default(), unknown: Class::Payment },
         r1: Rule {
             enabled: true,
             severity: Severity::Medium,
