@@ -12,6 +12,7 @@ use super::domain::Domain;
 use super::merge::{Entry, Merge, Next, Partition, Passed, RebuiltSource, Slot};
 use super::processor::{Processor, Results};
 use super::store::StateStore;
+use crate::event::Lsn;
 use crate::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,7 @@ pub struct Engine<D: Domain> {
     processor: Processor<D>,
     passed: Passed,
     results: Results<D>,
+    changes: u64,
 }
 
 /// Why [`Engine::advance`] returned.
@@ -52,6 +54,8 @@ pub struct Output<D: Domain> {
     pub dead_letters: Vec<DeadLetter>,
     /// Records that left the engine, of every kind.
     pub records: u64,
+    /// Those of them that took part in the merge.
+    pub changes: u64,
     pub counts: Counts,
 }
 
@@ -68,6 +72,7 @@ impl<D: Domain> Engine<D> {
             options,
             passed: Passed::default(),
             results: Results::default(),
+            changes: 0,
         }
     }
 
@@ -107,6 +112,12 @@ impl<D: Domain> Engine<D> {
         self.merge.buffered(slot)
     }
 
+    /// The commit that a partition would bring next, as far as [`Engine::advance`] looked.
+    #[must_use]
+    pub fn offer(&self, slot: Slot) -> Option<Lsn> {
+        self.merge.offer(slot)
+    }
+
     /// Applies whole commits until at least `limit` changes were applied or a partition has to be waited for.
     pub fn advance(&mut self, rules: &D::Rules, limit: usize) -> Progress {
         let mut commit = Vec::new();
@@ -116,6 +127,7 @@ impl<D: Domain> Engine<D> {
                 Next::Commit => {
                     applied += commit.len();
                     self.domain.order(&mut commit);
+                    self.changes += commit.len() as u64;
                     for change in commit.drain(..) {
                         self.processor.apply(change, rules, &mut self.results);
                     }
@@ -148,7 +160,13 @@ impl<D: Domain> Engine<D> {
         let results = std::mem::take(&mut self.results);
         let mut counts = passed.counts;
         counts.add_all(&results.counts);
-        Output { cases: results.cases, dead_letters: passed.dead_letters, records: passed.records, counts }
+        Output {
+            cases: results.cases,
+            dead_letters: passed.dead_letters,
+            records: passed.records,
+            changes: std::mem::take(&mut self.changes),
+            counts,
+        }
     }
 
     /// The offset after the last record of each partition whose effect is in the state and the output: always a prefix.

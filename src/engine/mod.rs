@@ -4,14 +4,20 @@
 //! Decoded ─► dedupe ─► merge: one whole commit ─► processor ─► cases to judge
 //! ```
 
+pub mod alert;
 pub mod core;
 pub mod counts;
 pub mod dead_letter;
 pub mod dedupe;
 pub mod domain;
+pub mod judging;
+pub mod lookup;
 pub mod merge;
+pub mod pipeline;
+pub mod ports;
 mod processor;
 pub mod store;
+pub mod verdict;
 
 pub use self::core::{Engine, Options, Output, Progress};
 pub use counts::Counts;

@@ -7,12 +7,26 @@
 //! This module knows Debezium's envelope and the forms in which Kafka Connect writes values. Which columns matter
 //! is the domain's business.
 
+pub mod avro;
+pub(crate) mod bad;
+pub(crate) mod cell;
+pub(crate) mod envelope;
+pub(crate) mod formats;
+pub(crate) mod identity;
 pub mod lsn;
 pub mod money;
+pub(crate) mod object;
 pub mod record;
+pub mod registry;
+pub(crate) mod schema;
+pub(crate) mod table;
+pub(crate) mod temporal;
 
+pub use bad::BadMessage;
+pub use formats::{DecimalForm, Formats, FormatsError, KeyCase};
 pub use lsn::Lsn;
 pub use record::{Header, Origin, Record, Topic};
+pub use registry::{Registry, RegistryError};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,16 +56,6 @@ pub enum Decoded<C> {
     /// Legitimate, but of no consequence; the label is counted.
     Ignored(&'static str),
     Bad(BadMessage),
-}
-
-/// Why a record is a dead letter.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct BadMessage {
-    /// One of a small fixed set, for counting.
-    pub reason: &'static str,
-    /// Names the column or field; holds no value of a row, since rows hold personal data.
-    pub detail: String,
-    /// What an operator can do about it.
-    pub hint: Option<&'static str>,
+    /// Cannot be decoded now, nothing is wrong with it: the schema registry does not answer. The reader waits and retries.
+    Unavailable(RegistryError),
 }

@@ -4,13 +4,20 @@
 //! decode ─► staging (one commit) ─► window (correlation) ─► case ─► expected payment ─► rules ─► alerts
 //! ```
 
+pub mod alert;
 pub mod case;
 pub mod decode;
 pub mod event;
 pub mod expected;
+mod explanation;
+mod json;
 pub mod judge;
+mod rows;
+pub mod rules;
 pub mod settings;
 mod staging;
+#[cfg(test)]
+mod testing;
 pub mod window;
 
 use crate::engine::{Context, Domain, Sequence, Target};

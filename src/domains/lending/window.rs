@@ -212,10 +212,13 @@ impl AgreementWindow {
         self.movements.retain(|tracked| tracked.state == State::Pending || tracked.movement.can_settle());
         // all of them came before the balance change
         let changes: Vec<ChangeRef> = matched.iter().map(|movement| movement.change).chain([balance.change]).collect();
+        let sequences: Vec<Sequence> = matched.iter().map(|movement| movement.sequence).collect();
         for (place, movement) in matched.into_iter().enumerate() {
-            let sequence = movement.sequence;
             let related = changes.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, change)| *change).collect();
             judge_movement(movement, correlation, Some(Arc::clone(&balance)), related, context);
+        }
+        // all were matched at one moment: the movements first, then what waited for one of them
+        for sequence in sequences {
             self.judge_settlements_paid_by(sequence, context);
         }
     }
