@@ -12,6 +12,7 @@ use super::domain::Domain;
 use super::merge::{Entry, Merge, Next, Partition, Passed, RebuiltSource, Slot};
 use super::processor::{Processor, Results};
 use super::store::StateStore;
+use crate::event::Lsn;
 use crate::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +110,12 @@ impl<D: Domain> Engine<D> {
     #[must_use]
     pub fn buffered(&self, slot: Slot) -> usize {
         self.merge.buffered(slot)
+    }
+
+    /// The commit that a partition would bring next, as far as [`Engine::advance`] looked.
+    #[must_use]
+    pub fn offer(&self, slot: Slot) -> Option<Lsn> {
+        self.merge.offer(slot)
     }
 
     /// Applies whole commits until at least `limit` changes were applied or a partition has to be waited for.

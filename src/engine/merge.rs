@@ -180,6 +180,11 @@ impl<C> Merge<C> {
         inbox.queue.len() + inbox.run.as_ref().map_or(0, |run| run.changes.len())
     }
 
+    /// The commit of which this partition holds changes, complete or not, after the last call of [`Merge::next`].
+    pub(super) fn offer(&self, slot: Slot) -> Option<Lsn> {
+        self.inbox(slot).run.as_ref().map(|run| run.commit)
+    }
+
     pub(super) fn partition(&self, slot: Slot) -> Partition {
         self.inbox(slot).partition
     }

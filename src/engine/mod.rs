@@ -13,6 +13,8 @@ pub mod domain;
 pub mod judging;
 pub mod lookup;
 pub mod merge;
+pub mod pipeline;
+pub mod ports;
 mod processor;
 pub mod store;
 pub mod verdict;

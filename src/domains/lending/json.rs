@@ -5,7 +5,6 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::event::ChangeRef;
-use super::settings::{Platform, Severity};
 use crate::event::Lsn;
 
 /// Anything as its text.
@@ -54,20 +53,5 @@ pub(super) struct Changes<'a>(pub(super) &'a [ChangeRef]);
 impl Serialize for Changes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(WrittenChange::from))
-    }
-}
-
-pub(super) fn platform(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Secured => "secured",
-        Platform::Unsecured => "unsecured",
-    }
-}
-
-pub(super) fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
     }
 }
