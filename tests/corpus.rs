@@ -1,5 +1,8 @@
 //! Genuine connector bytes, in every variant, decode to the same typed changes.
 
+#[path = "support/registry.rs"]
+#[expect(dead_code, reason = "shared with the registry test, which asks more of it")]
+mod registry;
 #[path = "support/corpus.rs"]
 mod support;
 
@@ -94,6 +97,16 @@ fn precise_amounts_without_schemas_are_read_at_the_configured_scale() {
 fn doubles_and_numeric_decimals_are_numbers() {
     same_story("l", &decoder(NUMBER), nowhere);
     same_story("d", &decoder(NUMBER), largest);
+}
+
+#[test]
+fn avro_tells_the_same_story_whatever_is_configured_for_json() {
+    let server = registry::Server::start(registry::answers(&support::corpus().join("i_avro_confluent_precise.schemas.json")));
+    let registry = Some(registry::client(&[server.url()]));
+    for decimals in [STRING, DecimalForm::Precise { scale: None }] {
+        let decoder = Decoder::new(&Formats { decimals, registry: registry.clone(), ..Formats::default() });
+        same_story("i", &decoder, nowhere);
+    }
 }
 
 #[test]

@@ -5,9 +5,12 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tidewaiter::engine::alert::{Judged, Message};
+use tidewaiter::engine::verdict::Verdict;
 use tidewaiter::engine::{Context, Domain, Engine, Entry, Key, Options, Partition, Progress, Sequence, Target};
 use tidewaiter::event::{BadMessage, ChangeEvent, Decoded, Identity, Lsn, Origin, Record, Topic};
 use tidewaiter::time::Timestamp;
+use uuid::Uuid;
 
 /// `{"n": 17, "at": 1000, "order": "A1", "event": "placed"}`; `n` numbers the shop's events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +57,7 @@ impl Domain for Orders {
     type Rules = OrderRules;
     type Question = Key;
     type Answer = bool;
-    type Judgement = tidewaiter_toy::Judgement;
+    type Judgement = OrderJudgement;
 
     fn decode(&self, record: &Record<'_>) -> Decoded<OrderEvent> {
         let bad = |reason, detail: String| Decoded::Bad(BadMessage { reason, detail, hint: None });
@@ -122,20 +125,43 @@ impl Domain for Orders {
     }
 
     /// Goods that left unpaid, unless the customer has credit; and paid orders that nobody ships.
-    fn judge(&self, case: OrderCase, has_credit: Option<&bool>, _rules: &OrderRules) -> tidewaiter_toy::Judgement {
-        let alert = match &case {
-            OrderCase::Shipped { order, paid: false } if has_credit != Some(&true) => Some(format!("{order} shipped unpaid")),
-            OrderCase::Abandoned { order, paid: true } => Some(format!("{order} paid, not shipped")),
-            _ => None,
+    fn judge(&self, case: OrderCase, has_credit: Option<&bool>, _rules: &OrderRules) -> OrderJudgement {
+        let (order, alert) = match case {
+            OrderCase::Shipped { order, paid } => {
+                let alert = (!paid && has_credit != Some(&true)).then(|| format!("{order} shipped unpaid"));
+                (order, alert)
+            }
+            OrderCase::Abandoned { order, paid } => {
+                let alert = paid.then(|| format!("{order} paid, not shipped"));
+                (order, alert)
+            }
         };
-        tidewaiter_toy::Judgement(alert)
+        OrderJudgement { order, alert }
     }
 }
 
-/// What the toy gives out.
-mod tidewaiter_toy {
-    #[derive(Debug)]
-    pub(super) struct Judgement(pub(super) Option<String>);
+/// At most one alert.
+#[derive(Debug)]
+struct OrderJudgement {
+    order: Key,
+    alert: Option<String>,
+}
+
+impl Judged for OrderJudgement {
+    fn verdicts(&self) -> &[Verdict] {
+        &[]
+    }
+
+    fn publish(&self, _detected_at: Timestamp, sink: &mut dyn FnMut(Message<'_>)) {
+        if let Some(alert) = &self.alert {
+            let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, alert.as_bytes());
+            sink(Message { rule: "shop", id, key: &self.order, body: alert.as_bytes() });
+        }
+    }
+
+    fn write_verdicts(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.alert.as_deref().unwrap_or("none").as_bytes());
+    }
 }
 
 /// Runs the shop's events, spread over two partitions, and judges what comes out.
@@ -160,11 +186,15 @@ fn alerts(events: &[(i32, &str)]) -> Vec<String> {
     engine.close_all(&rules);
     assert!(engine.store().is_empty(), "a closed window is not kept");
     let credit = |question: Key| question == "A9";
-    let judge = |case| {
+    let mut alerts = Vec::new();
+    for case in engine.take_output().cases {
         let answer = shop.question(&case, &rules).map(credit);
-        shop.judge(case, answer.as_ref(), &rules).0
-    };
-    engine.take_output().cases.into_iter().filter_map(judge).collect()
+        let judgement = shop.judge(case, answer.as_ref(), &rules);
+        judgement.publish(Timestamp::from_ms(0).unwrap(), &mut |message| {
+            alerts.push(String::from_utf8(message.body.to_vec()).unwrap());
+        });
+    }
+    alerts
 }
 
 #[test]

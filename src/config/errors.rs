@@ -45,10 +45,11 @@ impl ConfigErrors {
     /// From problems at byte offsets of the text, in any order.
     pub(super) fn new(file: &str, text: &str, mut problems: Vec<(usize, Problem)>) -> Self {
         problems.sort_by_key(|(offset, _)| *offset);
+        let lines = Lines::of(text);
         let findings = problems
             .into_iter()
             .map(|(offset, Problem { message, hint })| {
-                let (line, column) = place(text, offset);
+                let (line, column) = lines.place(offset);
                 Finding { line, column, message, hint }
             })
             .collect();
@@ -84,15 +85,33 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Line and column, from 1, of a byte offset.
-pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
-    let mut end = offset.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
+/// Where the lines of a text begin.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
+        Self { text, starts }
     }
-    let before = &text[..end];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+
+    /// From 1.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset)
+    }
+
+    /// Line and column, from 1, of a byte offset.
+    pub(super) fn place(&self, offset: usize) -> (usize, usize) {
+        let line = self.line(offset);
+        let before = self.text[self.starts[line - 1]..].char_indices().take_while(|(index, char)| {
+            let end = self.starts[line - 1] + index + char.len_utf8();
+            end <= offset
+        });
+        (line, before.count() + 1)
+    }
 }
 
 /// The candidate that was probably meant.
@@ -123,12 +142,13 @@ mod tests {
     #[test]
     fn a_place_counts_characters_from_one() {
         let text = "ab\nüé = 1\r\nx";
-        assert_eq!(place(text, 0), (1, 1));
-        assert_eq!(place(text, 3), (2, 1));
-        assert_eq!(place(text, 4), (2, 1), "inside a character is at the character");
-        assert_eq!(place(text, 7), (2, 3));
-        assert_eq!(place(text, text.len()), (3, 2));
-        assert_eq!(place(text, usize::MAX), (3, 2));
+        let place = |offset| Lines::of(text).place(offset);
+        assert_eq!(place(0), (1, 1));
+        assert_eq!(place(3), (2, 1));
+        assert_eq!(place(4), (2, 1), "inside a character is at the character");
+        assert_eq!(place(7), (2, 3));
+        assert_eq!(place(text.len()), (3, 2));
+        assert_eq!(place(usize::MAX), (3, 2));
     }
 
     #[test]

@@ -14,6 +14,8 @@
 
 mod errors;
 mod section;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::fs;

@@ -1,11 +1,12 @@
 //! Walking a table: every key is asked for once, and what is left over is unknown.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::errors::{ConfigErrors, Problem, did_you_mean, place};
+use super::errors::{ConfigErrors, Lines, Problem, did_you_mean};
 use super::value::{Value, article};
 
 /// A table of the file, or the empty table where the file has none.
@@ -32,7 +33,7 @@ pub struct Item<T> {
 
 #[derive(Debug)]
 struct File<'a> {
-    text: &'a str,
+    lines: Lines<'a>,
     problems: RefCell<Vec<(usize, Problem)>>,
 }
 
@@ -40,26 +41,38 @@ pub(super) fn parse<T>(file: &str, text: &str, read: impl FnOnce(&mut Section<'_
     // a byte order mark is no part of the first line's columns
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (root, syntax) = DeTable::parse_recoverable(text);
-    let source = File { text, problems: RefCell::default() };
+    let source = File { lines: Lines::of(text), problems: RefCell::default() };
     let value = Section::new(root.get_ref(), String::new(), 0, &source).read(read);
 
-    let mut problems = source.problems.into_inner();
-    if !syntax.is_empty() {
-        // what the parser made up to read on is no finding of ours
-        let broken: Vec<usize> = syntax.iter().map(|error| place(text, start(error)).0).collect();
-        problems.retain(|(offset, _)| !broken.contains(&place(text, *offset).0));
-        problems.extend(syntax.iter().map(|error| (start(error), syntax_problem(text, error))));
+    let File { lines, problems } = source;
+    let mut problems = problems.into_inner();
+    // one a line, the first: the others follow from it
+    let mut broken = BTreeMap::new();
+    for error in &syntax {
+        let offset = error.span().map_or(0, |span| span.start);
+        let first = broken.entry(lines.line(offset)).or_insert((offset, error));
+        if offset < first.0 {
+            *first = (offset, error);
+        }
     }
+    // what the parser made up to read on is no finding of ours
+    problems.retain(|(offset, _)| !broken.contains_key(&lines.line(*offset)));
+    let mut broken: Vec<_> = broken.into_values().collect();
+    // after an unclosed bracket every line lacks a comma
+    let lacks_comma = |error: &toml::de::Error| error.message().starts_with(MISSING_COMMA);
+    broken.dedup_by(|(_, error), (_, before)| lacks_comma(error) && lacks_comma(before));
+    problems.extend(broken.into_iter().map(|(offset, error)| (offset, syntax_problem(text, error))));
     if problems.is_empty() { Ok(value) } else { Err(ConfigErrors::new(file, text, problems)) }
 }
 
-fn start(error: &toml::de::Error) -> usize {
-    error.span().map_or(0, |span| span.start)
-}
+const MISSING_COMMA: &str = "missing comma between";
 
 fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
     let message = error.message();
     let problem = Problem::new(message.strip_suffix(", expected nothing").unwrap_or(message));
+    if message.starts_with(MISSING_COMMA) {
+        return problem.hint("if nothing is missing here, a bracket above is not closed");
+    }
     let word = error.span().and_then(|span| text.get(span)).unwrap_or_default();
     match word.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" => problem.hint("did you mean `true`?"),
@@ -194,7 +207,7 @@ impl<'a> Section<'a> {
     /// The line of an [`Item`], from 1.
     #[must_use]
     pub fn line(&self, offset: usize) -> usize {
-        place(self.file.text, offset).0
+        self.file.lines.line(offset)
     }
 
     /// Reports something that is wrong with the section as a whole.

@@ -33,7 +33,7 @@ pub trait Domain: Send + Sync + 'static {
     /// The answer to a question.
     type Answer: Clone + Debug + Send + Sync + 'static;
     /// The outcome of a case under every rule.
-    type Judgement: Debug + Send + 'static;
+    type Judgement: super::alert::Judged + Debug + Send + 'static;
 
     /// Recognises, in this order: a bad message, one of no consequence, a change.
     fn decode(&self, record: &Record<'_>) -> Decoded<Self::Change>;

@@ -10,6 +10,7 @@ pub mod counts;
 pub mod dead_letter;
 pub mod dedupe;
 pub mod domain;
+pub mod judging;
 pub mod lookup;
 pub mod merge;
 pub mod pipeline;

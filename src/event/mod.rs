@@ -7,7 +7,8 @@
 //! This module knows Debezium's envelope and the forms in which Kafka Connect writes values. Which columns matter
 //! is the domain's business.
 
-pub mod avro;
+pub(crate) mod avro;
+mod avro_schema;
 pub(crate) mod bad;
 pub(crate) mod cell;
 pub(crate) mod envelope;
@@ -17,7 +18,7 @@ pub mod lsn;
 pub mod money;
 pub(crate) mod object;
 pub mod record;
-pub mod registry;
+mod registry;
 pub(crate) mod schema;
 pub(crate) mod table;
 pub(crate) mod temporal;
@@ -26,7 +27,7 @@ pub use bad::BadMessage;
 pub use formats::{DecimalForm, Formats, FormatsError, KeyCase};
 pub use lsn::Lsn;
 pub use record::{Header, Origin, Record, Topic};
-pub use registry::{Registry, RegistryError};
+pub use registry::{Credentials, Registry, RegistryConfig, RegistryConfigError, RegistryError};
 
 use serde::{Deserialize, Serialize};
 

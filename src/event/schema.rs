@@ -9,10 +9,10 @@ use super::money::AmountForm;
 use super::temporal::DateForm;
 
 /// The columns of a row image, as a schema describes them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RowSchema(pub(crate) BTreeMap<String, ColumnSchema>);
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct ColumnSchema {
     pub amount: AmountForm,
     pub date: DateForm,
@@ -73,7 +73,7 @@ impl ConnectSchema {
 /// By type and name, of a Connect schema or of Avro (whose types are called long, int and boolean).
 pub(crate) fn amount_form(kind: &str, name: Option<&str>, scale: impl FnOnce() -> Option<i32>) -> AmountForm {
     match (kind, name) {
-        ("bytes", Some("org.apache.kafka.connect.data.Decimal")) => {
+        ("bytes" | "fixed", Some("org.apache.kafka.connect.data.Decimal")) => {
             scale().map_or(AmountForm::ScaleUnknown, |scale| AmountForm::Decimal { scale })
         }
         ("string", None) => AmountForm::Text,
@@ -97,10 +97,10 @@ impl<K, V> Default for Seen<K, V> {
     }
 }
 
-impl<K, V: Copy> Seen<K, V> {
+impl<K, V: Clone> Seen<K, V> {
     /// The first that `is` says yes to.
     pub(crate) fn find<T>(&self, mut is: impl FnMut(&K) -> Option<T>) -> Option<(T, V)> {
-        self.slots.iter().map_while(OnceLock::get).find_map(|(key, value)| Some((is(key)?, *value)))
+        self.slots.iter().map_while(OnceLock::get).find_map(|(key, value)| Some((is(key)?, value.clone())))
     }
 
     /// Two threads that remember the same at once take two slots; no harm is done.

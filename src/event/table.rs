@@ -90,8 +90,14 @@ impl<T: Table> TableReader<T> {
         read: impl FnOnce(&Envelope<'_, T::Row<'_>>, &ImageForms<T::Forms>, Images<'_>) -> Result<O, BadMessage>,
     ) -> Opened<O> {
         let Some(value) = record.value else { return Opened::Ignored("tombstone") };
-        if let (Some(avro), Some(0)) = (&self.avro, value.first()) {
-            return avro.open(value, read);
+        if let Some(avro) = &self.avro {
+            // Before the first byte is looked at: such a value has no framing, and can begin with anything.
+            if record.has_header(SCHEMA_ID) {
+                return Opened::Bad(schema_in_header());
+            }
+            if value.first() == Some(&0) {
+                return avro.open(value, read);
+            }
         }
         match self.json(value) {
             Ok(Some((envelope, forms, text))) => match read(&envelope, &forms, Images::Json(text)) {
@@ -160,10 +166,19 @@ impl<T: Table> TableReader<T> {
     fn hint(&self, bad: BadMessage, record: &Record<'_>) -> BadMessage {
         match (&self.avro, record.value.and_then(<[u8]>::first)) {
             (None, Some(0)) => bad.with_hint("the value begins like Avro in Confluent's framing: configure a schema registry"),
-            (_, _) if record.has_header("__value_schema_id") => bad.with_hint(
-                "the schema id stands in a header: set the serializer's value.schema.id.serializer to the prefix form",
-            ),
+            _ if record.has_header(SCHEMA_ID) => schema_in_header(),
             _ => bad,
         }
     }
+}
+
+/// Newer serializers can put the schema's id here instead of before the value.
+const SCHEMA_ID: &str = "__value_schema_id";
+
+#[cold]
+fn schema_in_header() -> BadMessage {
+    BadMessage::new("schema", "the schema's id stands in the header __value_schema_id, which is not supported").with_hint(
+        "let the connector's converter put the id before the value: value.converter.value.schema.id.serializer = \
+         io.confluent.kafka.serializers.schema.id.PrefixSchemaIdSerializer",
+    )
 }

@@ -8,9 +8,9 @@ use uuid::{Uuid, uuid};
 
 use super::event::{AgreementImage, ChangeRef};
 use super::expected::ExpectedPayment;
-use super::json::{self, Change, Changes, Text};
+use super::json::{Changes, Text, WrittenChange};
 use super::judge::Correlation;
-use super::settings::{LendingRules, Severity};
+use super::settings::{LendingRules, Platform, Severity};
 use crate::engine::Key;
 use crate::engine::alert::{Amount, Message};
 use crate::time::Timestamp;
@@ -71,7 +71,7 @@ impl MovementDetail {
             amount: Amount(movement.amount),
             type_id: movement.type_id,
             type_name: entry.and_then(|entry| entry.name.clone()),
-            platform: entry.and_then(|entry| entry.platform).map(json::platform),
+            platform: entry.and_then(|entry| entry.platform).map(Platform::name),
             date: movement.date,
             balance_before: balances.map(|(before, _)| Amount(before)),
             balance_after: balances.map(|(_, after)| Amount(after)),
@@ -186,7 +186,7 @@ impl Serialize for Dated<'_> {
         object.serialize_field("schema_version", &SCHEMA_VERSION)?;
         object.serialize_field("rule", alert.rule)?;
         object.serialize_field("rule_name", alert.rule_name)?;
-        object.serialize_field("severity", json::severity(alert.severity))?;
+        object.serialize_field("severity", alert.severity.name())?;
         object.serialize_field("rules_fingerprint", &alert.rules_fingerprint)?;
         object.serialize_field("agreement_number", &alert.agreement_number)?;
         object.serialize_field("customer_number", &alert.customer_number)?;
@@ -194,7 +194,7 @@ impl Serialize for Dated<'_> {
         object.serialize_field("agreement_type", &alert.agreement_type)?;
         object.serialize_field("occurred_at", &Text(alert.occurred_at))?;
         object.serialize_field("detected_at", &Text(self.detected_at))?;
-        object.serialize_field("trigger", &Change::from(&alert.trigger))?;
+        object.serialize_field("trigger", &WrittenChange::from(&alert.trigger))?;
         object.serialize_field("correlation", &alert.correlation)?;
         object.serialize_field("related", &Changes(&alert.related))?;
         object.serialize_field("movement", &alert.movement)?;
@@ -206,3 +206,6 @@ impl Serialize for Dated<'_> {
         object.end()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,6 +127,7 @@ fn counts(kind: &str, types: &[CompactString]) -> bool {
 }
 
 /// An exact sum with the most decimals of its addends.
+#[derive(Clone, Copy)]
 struct Total {
     sum: Exact,
     scale: u32,
@@ -141,7 +142,7 @@ impl Total {
         })
     }
 
-    fn to_decimal(&self) -> Option<Decimal> {
+    fn to_decimal(self) -> Option<Decimal> {
         self.sum.to_decimal(self.scale).or_else(|| self.sum.to_decimal(0))
     }
 }

@@ -18,10 +18,12 @@ use crate::event::money::Exact;
 pub(super) fn overpayment(alert: &Alert, verdict: &Verdict, rules: &LendingRules) -> String {
     let mut text = movement("Payment", alert);
     if let Some((expected, amount)) = alert.expected.and_then(|expected| Some((expected, expected.amount?))) {
-        let expected = format!("{}{}", grouped(amount), source(expected));
+        let (whole, source) = (grouped(amount), source(expected));
         match percentage(alert.movement.as_ref().map(|movement| movement.amount.0), amount) {
-            Some(percentage) => push(&mut text, format_args!(" is {} % of the {expected}", grouped(percentage))),
-            None => push(&mut text, format_args!(" stands against an {expected}")),
+            Some(percentage) => {
+                push(&mut text, format_args!(" is {} % of the {whole} expected{source}", grouped(percentage)));
+            }
+            None => push(&mut text, format_args!(" stands against an expected {whole}{source}")),
         }
         push(&mut text, format_args!("; {} allows {}", alert.rule, allowed(alert, verdict, amount)));
     }
@@ -88,13 +90,13 @@ pub(super) fn account_opened(alert: &Alert, _: &Verdict, _: &LendingRules) -> St
     let mut text = format!("Agreement {} was opened", alert.agreement_number);
     if let Some(opening) = &alert.opening {
         if let Some(principal) = opening.principal {
-            push(&mut text, format_args!(" over {}", grouped(principal.0)));
+            push(&mut text, format_args!(" for {}", grouped(principal.0)));
         }
-        if let Some(payments) = opening.num_payments {
-            push(&mut text, format_args!(" in {payments} payment{}", if payments == 1 { "" } else { "s" }));
+        if let Some(months) = opening.num_payments {
+            push(&mut text, format_args!(" over {months} month{}", if months == 1 { "" } else { "s" }));
         }
         if let Some(first) = opening.first_payment_date {
-            push(&mut text, format_args!(", the first on {first}"));
+            push(&mut text, format_args!(", the first payment on {first}"));
         }
     }
     push(&mut text, format_args!("; {}", expectation(alert.expected)));
@@ -168,24 +170,24 @@ fn balance_of(alert: &Alert) -> String {
     format!("; the balance {went} from {} to {}", grouped(before.0), grouped(after.0))
 }
 
-/// "230.00 was expected for 2026-03 (payment profile)".
+/// "230.00 is expected for 2026-03 (payment profile)".
 fn expectation(expected: Option<ExpectedPayment>) -> String {
     expected.and_then(|expected| Some((expected, expected.amount?))).map_or_else(
         || "no expected payment is known".to_owned(),
-        |(expected, amount)| format!("{} is{}", grouped(amount), source(expected)),
+        |(expected, amount)| format!("{} is expected{}", grouped(amount), source(expected)),
     )
 }
 
-/// " expected for 2026-03 (payment profile)".
+/// " for 2026-03 (payment profile)".
 fn source(expected: ExpectedPayment) -> String {
-    let period = expected.period.map(|month| format!(" for {month}")).unwrap_or_default();
-    match expected.source {
-        Source::CustomProfile => format!(" expected{period} (custom profile)"),
-        Source::PaymentProfile => format!(" expected{period} (payment profile)"),
-        Source::FallenDue => format!(" expected{period} (payment profile, already fallen due)"),
-        Source::NextDue => format!(" expected next,{period} (payment profile, next due)"),
-        Source::Missing => String::new(),
-    }
+    let source = match expected.source {
+        Source::CustomProfile => "custom profile",
+        Source::PaymentProfile => "payment profile",
+        Source::FallenDue => "payment profile, already fallen due",
+        Source::NextDue => "payment profile, next due",
+        Source::Missing => "no profile",
+    };
+    expected.period.map_or_else(|| format!(" ({source})"), |month| format!(" for {month} ({source})"))
 }
 
 fn of_segment(alert: &Alert, segment: Option<usize>) -> String {
@@ -244,4 +246,51 @@ fn duration(ms: i64) -> String {
 
 fn push(text: &mut String, part: std::fmt::Arguments<'_>) {
     text.write_fmt(part).expect("writing to a String does not fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domains::lending::testing::dec;
+
+    #[test]
+    fn thousands_are_grouped_in_front_of_the_point_only() {
+        for (amount, text) in [
+            ("0", "0"),
+            ("999.9999", "999.9999"),
+            ("1000", "1,000"),
+            ("-1000.00", "-1,000.00"),
+            ("-100.00", "-100.00"),
+            ("123456", "123,456"),
+            ("1234567.1234567", "1,234,567.1234567"),
+        ] {
+            assert_eq!(grouped(dec(amount)), text);
+        }
+    }
+
+    #[test]
+    fn a_percentage_is_rounded_half_up_to_one_decimal_which_is_always_shown() {
+        let percentage = |amount, whole| percentage(Some(dec(amount)), dec(whole)).map(|percent| percent.to_string());
+        assert_eq!(percentage("300.00", "200.00").unwrap(), "150.0");
+        assert_eq!(percentage("1000.50", "1000").unwrap(), "100.1");
+        assert_eq!(percentage("1000.4999", "1000").unwrap(), "100.0");
+        assert_eq!(percentage("1", "0.00"), None);
+        assert_eq!(percentage("1", "-1"), None);
+        assert_eq!(percentage("9999999999999999999999999999", "1"), None, "more than a Decimal holds");
+    }
+
+    #[test]
+    fn a_duration_takes_the_largest_unit_without_a_fraction() {
+        for (ms, text) in [
+            (0, "0 s"),
+            (500, "500 ms"),
+            (1_500, "1500 ms"),
+            (30_000, "30 s"),
+            (90_000, "90 s"),
+            (120_000, "2 min"),
+            (7_200_000, "2 h"),
+        ] {
+            assert_eq!(duration(ms), text);
+        }
+    }
 }

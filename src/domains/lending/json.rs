@@ -5,7 +5,6 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::event::ChangeRef;
-use super::settings::{Platform, Severity};
 use crate::event::Lsn;
 
 /// Anything as its text.
@@ -19,7 +18,7 @@ impl<T: fmt::Display> Serialize for Text<T> {
 
 /// A change as an alert names it.
 #[derive(Serialize)]
-pub(super) struct Change {
+pub(super) struct WrittenChange {
     topic: &'static str,
     partition: i32,
     offset: i64,
@@ -32,7 +31,7 @@ pub(super) struct Change {
     trans_counter: Option<i64>,
 }
 
-impl From<&ChangeRef> for Change {
+impl From<&ChangeRef> for WrittenChange {
     fn from(change: &ChangeRef) -> Self {
         let topic = change.origin.topic;
         Self {
@@ -53,21 +52,6 @@ pub(super) struct Changes<'a>(pub(super) &'a [ChangeRef]);
 
 impl Serialize for Changes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Change::from))
-    }
-}
-
-pub(super) fn platform(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Secured => "secured",
-        Platform::Unsecured => "unsecured",
-    }
-}
-
-pub(super) fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
+        serializer.collect_seq(self.0.iter().map(WrittenChange::from))
     }
 }

@@ -13,8 +13,8 @@ use super::alert::{self, Alert, MovementDetail, Opening, Settlement};
 use super::case::{self, BalanceChange, Case, MovementCase, OpeningCase, SettlementCase};
 use super::event::{AgreementImage, ChangeRef};
 use super::expected::{Answer, ExpectedPayment, Question, select};
-use super::json::{Change, Text};
-use super::rules::{Facts, RULES};
+use super::json::{Text, WrittenChange};
+use super::rules::{Entry, Facts, RULES};
 use super::settings::{Class, LendingRules};
 use crate::engine::Key;
 use crate::engine::alert::{Judged, Message};
@@ -104,37 +104,41 @@ pub fn judge(case: Case, answer: Option<&Answer>, rules: &LendingRules) -> Judge
         expected: subject.expected,
     };
     let verdicts = RULES.map(|rule| rule.judge(&facts, rules));
-    let mut alerts = Vec::new();
-    if verdicts.iter().any(Verdict::fired) {
-        let details = Details::of(&case, answer);
+    let agreement = case.agreement().clone();
+    let alerts = if verdicts.iter().any(Verdict::fired) {
+        let details = Details::of(case, answer);
         let fired = RULES.iter().zip(&verdicts).filter(|(_, verdict)| verdict.fired());
-        alerts.extend(fired.map(|(rule, verdict)| {
-            let mut alert = Alert {
-                alert_id: alert::id(rule.id, case.agreement(), &subject.trigger),
-                rule: rule.id,
-                rule_name: rule.name,
-                severity: rule.severity(rules),
-                rules_fingerprint: rules.fingerprint.clone(),
-                agreement_number: case.agreement().clone(),
-                customer_number: details.customer_number.clone(),
-                borrowers: details.borrowers.clone(),
-                agreement_type: subject.agreement_type,
-                occurred_at: subject.occurred_at,
-                trigger: subject.trigger,
-                correlation: subject.correlation,
-                related: details.related.clone(),
-                movement: subject.movement.clone(),
-                expected: subject.expected,
-                threshold: rule.threshold(subject.agreement_type, rules),
-                settlement: details.settlement.clone(),
-                opening: details.opening.clone(),
-                explanation: String::new(),
-            };
-            alert.explanation = rule.explain(&alert, verdict, rules);
-            alert
-        }));
-    }
-    Judgement { agreement: case.agreement().clone(), subject, verdicts, alerts }
+        fired.map(|(rule, verdict)| raise(rule, verdict, &agreement, &subject, &details, rules)).collect()
+    } else {
+        Vec::new()
+    };
+    Judgement { agreement, subject, verdicts, alerts }
+}
+
+fn raise(rule: &Entry, verdict: &Verdict, agreement: &Key, subject: &Subject, details: &Details, rules: &LendingRules) -> Alert {
+    let mut alert = Alert {
+        alert_id: alert::id(rule.id, agreement, &subject.trigger),
+        rule: rule.id,
+        rule_name: rule.name,
+        severity: rule.severity(rules),
+        rules_fingerprint: rules.fingerprint.clone(),
+        agreement_number: agreement.clone(),
+        customer_number: details.customer_number.clone(),
+        borrowers: details.borrowers.clone(),
+        agreement_type: subject.agreement_type,
+        occurred_at: subject.occurred_at,
+        trigger: subject.trigger,
+        correlation: subject.correlation,
+        related: details.related.clone(),
+        movement: subject.movement.clone(),
+        expected: subject.expected,
+        threshold: rule.threshold(subject.agreement_type, rules),
+        settlement: details.settlement.clone(),
+        opening: details.opening.clone(),
+        explanation: String::new(),
+    };
+    alert.explanation = rule.explain(&alert, verdict, rules);
+    alert
 }
 
 fn kind(case: &Case) -> Kind {
@@ -228,23 +232,19 @@ struct Details {
 }
 
 impl Details {
-    fn of(case: &Case, answer: Option<&Answer>) -> Self {
+    fn of(case: Case, answer: Option<&Answer>) -> Self {
         let row = answer.and_then(|answer| answer.agreement.as_ref());
-        let image = image(case);
+        let image = image(&case);
         let customer_number = image.and_then(|image| image.customer_number.as_ref()).or_else(|| row?.customer_number.as_ref());
+        let customer_number = customer_number.cloned();
         let borrowers = image.and_then(|image| image.borrowers.as_ref()).or_else(|| row?.borrowers.as_ref());
+        let borrowers = borrowers.map(|ids| split(ids)).unwrap_or_default();
         let (related, settlement, opening) = match case {
-            Case::Movement(case) => (case.related.clone(), None, None),
-            Case::Settlement(case) => (case.related.clone(), Some(Settlement::from(&*case.after)), None),
+            Case::Movement(case) => (case.related, None, None),
+            Case::Settlement(case) => (case.related, Some(Settlement::from(&*case.after)), None),
             Case::Opening(case) => (Vec::new(), None, Some(Opening::from(&*case.after))),
         };
-        Self {
-            customer_number: customer_number.cloned(),
-            borrowers: borrowers.map(|ids| split(ids)).unwrap_or_default(),
-            related,
-            settlement,
-            opening,
-        }
+        Self { customer_number, borrowers, related, settlement, opening }
     }
 }
 
@@ -261,7 +261,7 @@ struct VerdictLine<'a> {
     kind: Kind,
     agreement_type: Option<i64>,
     occurred_at: Text<Timestamp>,
-    trigger: Change,
+    trigger: WrittenChange,
     correlation: Correlation,
     movement: Option<&'a MovementDetail>,
     expected: Option<ExpectedPayment>,
@@ -290,7 +290,7 @@ impl Judged for Judgement {
             kind: subject.kind,
             agreement_type: subject.agreement_type,
             occurred_at: Text(subject.occurred_at),
-            trigger: Change::from(&subject.trigger),
+            trigger: WrittenChange::from(&subject.trigger),
             correlation: subject.correlation,
             movement: subject.movement.as_ref(),
             expected: subject.expected,
@@ -299,3 +299,6 @@ impl Judged for Judgement {
         serde_json::to_writer(out, &line).expect("writing to memory does not fail, and the line has no map keys");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,10 +11,7 @@ use super::case::{BalanceChange, Case, Correlation, FinalPayment, Movement, Move
 use super::event::{AgreementImage, ChangeRef, Op, Position};
 use super::expected::{AgreementRow, Answer, Schedule};
 use super::judge::{Judgement, judge};
-use super::settings::{
-    Class, Expected, Fallback, LendingRules, LumpSumThresholds, OverpaymentThresholds, Platform, Rule, Segment, Severity,
-    TransactionTypes, TypeEntry, Window,
-};
+use super::settings::{LendingRules, LumpSumThresholds, OverpaymentThresholds, Segment};
 use crate::engine::alert::Judged;
 use crate::event::{Origin, Topic};
 use crate::time::Timestamp;
@@ -36,40 +33,13 @@ pub(crate) const NOON: i64 = 12 * 3_600_000;
 
 /// SPEC's defaults, with a segment for agreement type 205 in R1 and one for type 301 in R2.
 pub(crate) fn rules() -> LendingRules {
-    let refund = |name: &str, platform| TypeEntry { class: Class::Refund, name: Some(name.into()), platform: Some(platform) };
-    let other = |class| TypeEntry { class, name: None, platform: None };
-    let codes = [
-        (12, other(Class::Payment)),
-        (50, other(Class::Ignored)),
-        (108, refund("Refund of Direct Debit", Platform::Secured)),
-        (1206, refund("Transfer Refund", Platform::Unsecured)),
-    ];
-    let overpayment = |percent| OverpaymentThresholds { max_percent_over: dec(percent), min_excess: dec("0.01") };
-    let lump_sum = |amount| LumpSumThresholds { max_amount: dec(amount) };
-    LendingRules {
-        window: Window { max_wait_ms: 30_000, closing_tolerance: dec("5.00"), max_silence_ms: 60_000 },
-        expected: Expected {
-            schedule_types: vec!["Pay".into(), "Fee".into()],
-            fallback: vec![Fallback::FallenDue, Fallback::NextDue],
-        },
-        types: TransactionTypes { codes: codes.into(), unknown: Class::Payment },
-        r1: Rule {
-            enabled: true,
-            severity: Severity::Medium,
-            thresholds: overpayment("50"),
-            segments: vec![Segment { agreement_types: vec![205], thresholds: overpayment("100") }],
-        },
-        r2: Rule {
-            enabled: true,
-            severity: Severity::High,
-            thresholds: lump_sum("3000.00"),
-            segments: vec![Segment { agreement_types: vec![301], thresholds: lump_sum("500.00") }],
-        },
-        r3: Rule { enabled: true, severity: Severity::Medium, thresholds: (), segments: Vec::new() },
-        r4: Rule { enabled: true, severity: Severity::Low, thresholds: (), segments: Vec::new() },
-        r5: Rule { enabled: true, severity: Severity::Medium, thresholds: (), segments: Vec::new() },
-        fingerprint: "5a".repeat(32),
-    }
+    let overpayment = OverpaymentThresholds { max_percent_over: dec("100"), min_excess: dec("0.01") };
+    let lump_sum = LumpSumThresholds { max_amount: dec("500.00") };
+    let mut rules = LendingRules::default();
+    rules.r1.segments = vec![Segment { agreement_types: vec![205], thresholds: overpayment }];
+    rules.r2.segments = vec![Segment { agreement_types: vec![301], thresholds: lump_sum }];
+    // Not the true one, so that no snapshot changes with a default.
+    LendingRules { fingerprint: "5a".repeat(32), ..rules }
 }
 
 pub(crate) fn transaction(offset: i64, counter: i64, commit: &str) -> ChangeRef {

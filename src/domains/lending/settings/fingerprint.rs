@@ -110,3 +110,6 @@ fn number(number: Decimal) -> Decimal {
 fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("texts and integers always have a JSON form")
 }
+
+#[cfg(test)]
+mod tests;

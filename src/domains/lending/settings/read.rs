@@ -115,3 +115,111 @@ fn distinct<T: PartialEq>(
     }
     Some(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rust_decimal::Decimal;
+
+    use super::super::{Class, Platform};
+    use super::*;
+
+    fn dec(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    fn parse(text: &str) -> LendingRules {
+        LendingRules::parse("rules.toml", text).unwrap()
+    }
+
+    /// How many codes there are of each class, and of each platform.
+    fn listed(rules: &LendingRules) -> (BTreeMap<&'static str, usize>, BTreeMap<&'static str, usize>) {
+        let (mut classes, mut platforms) = (BTreeMap::new(), BTreeMap::new());
+        for entry in rules.types.codes.values() {
+            *classes.entry(entry.class.name()).or_default() += 1;
+            if let Some(platform) = entry.platform {
+                *platforms.entry(platform.name()).or_default() += 1;
+            }
+        }
+        (classes, platforms)
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let rules = parse(include_str!("../../../../tests/data/rules/valid/every-spelling.toml"));
+        let window = Window { max_wait_ms: 30_000, closing_tolerance: dec("10.005"), max_silence_ms: 1500 };
+        assert_eq!(rules.window, window);
+        assert_eq!(rules.expected, Expected { schedule_types: vec![], fallback: vec![] });
+
+        let (codes, unknown) = (&rules.types.codes, rules.types.unknown);
+        assert_eq!((codes.len(), unknown, rules.types.platform_ids), (1, Class::Ignored, [1, 2]));
+        let refund = &codes[&1003];
+        assert_eq!((refund.class, refund.platform), (Class::Refund, Some(Platform::Unsecured)));
+        assert_eq!(refund.name.as_deref(), Some("Ünsecured \"refund\""));
+
+        let overpayment = |percent, excess| OverpaymentThresholds { max_percent_over: dec(percent), min_excess: dec(excess) };
+        let expected = Rule {
+            enabled: true,
+            severity: Severity::Low,
+            thresholds: overpayment("33.3", "0.1"),
+            segments: vec![
+                Segment { agreement_types: vec![205, 206], thresholds: overpayment("33.3", "1") },
+                Segment { agreement_types: vec![206], thresholds: overpayment("7.5", "0.0001") },
+            ],
+        };
+        assert_eq!(rules.r1, expected);
+        let lump_sum = |amount| LumpSumThresholds { max_amount: dec(amount) };
+        let expected = Rule {
+            enabled: true,
+            severity: Severity::High,
+            thresholds: lump_sum("10000"),
+            segments: vec![Segment { agreement_types: vec![113], thresholds: lump_sum("2500.5") }],
+        };
+        assert_eq!(rules.r2, expected);
+        assert_eq!((rules.r3.enabled, rules.r4.enabled, rules.r5.severity), (true, true, Severity::Medium));
+    }
+
+    #[test]
+    fn thresholds_keep_the_decimals_they_are_written_with() {
+        let rules = parse("rules.R2.max_amount = \"500.0000\"\nrules.R1.max_percent_over = 50");
+        assert_eq!(rules.r2.thresholds.max_amount.to_string(), "500.0000");
+        assert_eq!(rules.r1.thresholds.max_percent_over.to_string(), "50");
+    }
+
+    #[test]
+    fn the_first_segment_that_holds_the_type_counts_and_an_unknown_type_has_none() {
+        let rules = parse(include_str!("../../../../tests/data/rules/valid/every-spelling.toml"));
+        let segment = |kind| rules.r1.thresholds_for(kind).1;
+        assert_eq!([segment(Some(205)), segment(Some(206)), segment(Some(207)), segment(None)], [Some(0), Some(0), None, None]);
+        assert_eq!(rules.r1.thresholds_for(None).0, &rules.r1.thresholds);
+    }
+
+    #[test]
+    fn a_list_of_codes_replaces_its_own_default_and_no_other() {
+        let (classes, platforms) = listed(&LendingRules::default());
+        assert_eq!(classes, BTreeMap::from([("ignored", 3), ("refund", 14)]));
+        assert_eq!(platforms, BTreeMap::from([("secured", 4), ("unsecured", 10)]));
+
+        let (_, platforms) = listed(&parse("types.refund.secured.codes = { 9 = \"Refund\" }"));
+        assert_eq!(platforms, BTreeMap::from([("secured", 1), ("unsecured", 10)]));
+        let (_, platforms) = listed(&parse("types.refund.unsecured.platform = 3"));
+        assert_eq!(platforms, BTreeMap::from([("secured", 4), ("unsecured", 10)]));
+        let (classes, _) = listed(&parse("types.ignored = []\ntypes.payment = [50]"));
+        assert_eq!(classes, BTreeMap::from([("payment", 1), ("refund", 14)]));
+    }
+
+    #[test]
+    fn a_code_in_no_list_is_what_the_file_says_of_unknown_ones() {
+        assert_eq!(parse("").types.class(12), Class::Payment);
+        assert_eq!(parse("types.unknown = \"ignored\"").types.class(12), Class::Ignored);
+        assert_eq!(parse("types = { unknown = \"ignored\", payment = [12] }").types.class(12), Class::Payment);
+    }
+
+    #[test]
+    fn a_wait_may_be_zero_and_a_silence_may_not() {
+        assert_eq!(parse("window.max_wait = \"0s\"").window.max_wait_ms, 0);
+        assert_eq!(parse("window.max_silence = \"1ms\"").window.max_silence_ms, 1);
+        assert!(LendingRules::parse("rules.toml", "window.max_silence = \"0s\"").is_err());
+    }
+}

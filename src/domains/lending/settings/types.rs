@@ -34,7 +34,7 @@ pub(super) fn types(section: &mut Section<'_>) -> TransactionTypes {
     let platform_ids = section.table("refund", |refund| {
         let ids = Platform::ALL.map(|platform| refund.table(platform.name(), |section| refunds(section, platform, &mut listed)));
         if ids[0] == ids[1] {
-            let [one, other] = Platform::ALL.map(Platform::name);
+            let [one, other] = Platform::ALL.map(|platform| refund.name(platform.name()));
             refund.problem(Problem::new(format!("`{one}` and `{other}` have the same platform number")));
         }
         ids
