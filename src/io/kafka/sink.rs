@@ -223,7 +223,10 @@ fn is_committed(member: &Member, batch: &Batch, tag: &str) -> KafkaResult<bool> 
 impl Outputs {
     fn alert<'a>(&'a self, alert: &'a Alert) -> BaseRecord<'a, str, [u8], ()> {
         let json = Header { key: "content-type", value: Some("application/json") };
-        BaseRecord::to(&self.alerts).key(alert.key.as_str()).payload(alert.body.as_slice()).headers(OwnedHeaders::new().insert(json))
+        BaseRecord::to(&self.alerts)
+            .key(alert.key.as_str())
+            .payload(alert.body.as_slice())
+            .headers(OwnedHeaders::new().insert(json))
     }
 
     /// The record as it was, and Kafka Connect's headers about what was wrong with it.

@@ -181,7 +181,9 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), Source
 
 fn receive(consumer: &BaseConsumer<Context>, shelf: &Shelf, message: &BorrowedMessage<'_>) {
     let subscription = &consumer.context().subscription;
-    if subscription.heartbeat_topic.as_deref() == Some(message.topic()) && !subscription.topics.iter().any(|t| t == message.topic()) {
+    if subscription.heartbeat_topic.as_deref() == Some(message.topic())
+        && !subscription.topics.iter().any(|t| t == message.topic())
+    {
         return shelf.heartbeat();
     }
     let record = owned(message);
@@ -215,11 +217,7 @@ fn owned(message: &BorrowedMessage<'_>) -> OwnedRecord {
         headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
     });
     OwnedRecord {
-        origin: Origin {
-            topic: Topic::intern(message.topic()),
-            partition: message.partition(),
-            offset: message.offset(),
-        },
+        origin: Origin { topic: Topic::intern(message.topic()), partition: message.partition(), offset: message.offset() },
         timestamp_ms: message.timestamp().to_millis(),
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
