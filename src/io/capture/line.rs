@@ -120,7 +120,6 @@ struct Line<'a> {
     payload_b64: Option<Option<Cow<'a, str>>>,
 }
 
-#[expect(clippy::option_option, reason = "a null and a missing field are told apart")]
 fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Cow<'a, str>>>, D::Error> {
     #[derive(Deserialize)]
     struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -194,8 +193,8 @@ fn scan(line: &[u8], text: &mut Vec<u8>, headers: &mut Vec<(Text, Option<Text>)>
                 has_headers = true;
                 scanner.headers(text, headers)?;
             }
-            b"tstype" => drop(scanner.string(text)?),
-            b"broker" => drop(scanner.integer()?),
+            b"tstype" => scanner.string(text).map(|_| ())?,
+            b"broker" => scanner.integer().map(|_| ())?,
             _ => return None,
         }
         match scanner.byte()? {
