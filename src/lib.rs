@@ -1,6 +1,10 @@
 //! Tidewaiter watches a lender's change stream and raises alerts.
 
+pub mod cli;
+pub mod commands;
+pub mod config;
 pub mod domains;
 pub mod engine;
 pub mod event;
+pub mod io;
 pub mod time;

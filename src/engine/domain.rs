@@ -23,17 +23,17 @@ pub trait Domain: Send + Sync + 'static {
     /// A change that takes part in the merge.
     type Change: Clone + Debug + Send + Serialize + DeserializeOwned + 'static;
     /// What is open for one key.
-    type Window: Default + Clone + Send + Sync + Serialize + DeserializeOwned + 'static;
+    type Window: Default + Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static;
     /// Something to be judged, complete but for what must be looked up.
     type Case: Debug + Send + 'static;
     /// The effective rules. They change between batches, never inside one.
-    type Rules: Send + Sync + 'static;
+    type Rules: Debug + Send + Sync + 'static;
     /// What must be looked up to judge a case; equal questions are asked once a batch.
     type Question: Clone + Debug + Eq + Hash + Send + Sync + 'static;
     /// The answer to a question.
-    type Answer: Clone + Send + Sync + 'static;
+    type Answer: Clone + Debug + Send + Sync + 'static;
     /// The outcome of a case under every rule.
-    type Judgement: Send + 'static;
+    type Judgement: super::alert::Judged + Debug + Send + 'static;
 
     /// Recognises, in this order: a bad message, one of no consequence, a change.
     fn decode(&self, record: &Record<'_>) -> Decoded<Self::Change>;
@@ -45,8 +45,8 @@ pub trait Domain: Send + Sync + 'static {
     /// How long a window stays open, in milliseconds of stream time.
     fn max_wait_ms(&self, rules: &Self::Rules) -> i64;
 
-    /// The key whose window a change touches; `None` if it touches none.
-    fn key(&self, change: &Self::Change) -> Option<Key>;
+    /// The window that a change touches. A change that touches none still moves stream time.
+    fn target(&self, change: &Self::Change) -> Target;
 
     /// Applies a change to its key's window.
     fn apply(&self, change: ChangeEvent<Self::Change>, window: &mut Self::Window, context: &mut Context<'_, Self>);
@@ -67,7 +67,16 @@ pub trait Domain: Send + Sync + 'static {
     fn judge(&self, case: Self::Case, answer: Option<&Self::Answer>, rules: &Self::Rules) -> Self::Judgement;
 }
 
+/// What a change is applied to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Window(Key),
+    /// Of no consequence; the label is counted.
+    Nothing(&'static str),
+}
+
 /// What the engine hands a domain while it applies or expires a change, and what it takes from it.
+#[derive(Debug)]
 pub struct Context<'a, D: Domain + ?Sized> {
     pub key: &'a Key,
     pub rules: &'a D::Rules,

@@ -1,26 +1,27 @@
 //! The engine: what happens between records and alerts, whatever they are about.
+//!
+//! ```text
+//! Decoded ─► dedupe ─► merge: one whole commit ─► processor ─► cases to judge
+//! ```
 
+pub mod alert;
+pub mod core;
+pub mod counts;
+pub mod dead_letter;
+pub mod dedupe;
 pub mod domain;
+pub mod judging;
+pub mod lookup;
+pub mod merge;
+pub mod pipeline;
+pub mod ports;
+mod processor;
+pub mod store;
+pub mod verdict;
 
-use std::collections::BTreeMap;
-
-pub use domain::{Context, Domain, Key, Sequence};
-
-/// Counts by label. Ordered, so that what is printed hangs on no hash.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts(BTreeMap<&'static str, u64>);
-
-impl Counts {
-    pub fn add(&mut self, label: &'static str, n: u64) {
-        *self.0.entry(label).or_default() += n;
-    }
-
-    #[must_use]
-    pub fn get(&self, label: &str) -> u64 {
-        self.0.get(label).copied().unwrap_or(0)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        self.0.iter().map(|(label, n)| (*label, *n))
-    }
-}
+pub use self::core::{Engine, Options, Output, Progress};
+pub use counts::Counts;
+pub use dead_letter::DeadLetter;
+pub use domain::{Context, Domain, Key, Sequence, Target};
+pub use merge::{Entry, Partition, RebuiltSource, Slot};
+pub use store::StateStore;

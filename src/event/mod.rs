@@ -29,10 +29,12 @@ pub use lsn::Lsn;
 pub use record::{Header, Origin, Record, Topic};
 pub use registry::{Credentials, Registry, RegistryConfig, RegistryConfigError, RegistryError};
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Timestamp;
 
 /// A change that takes part in the merge: positioned, timed, and told apart from its own re-delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeEvent<C> {
     /// Position of the commit that wrote it. Rises within an input partition.
     pub commit: Lsn,
@@ -45,7 +47,7 @@ pub struct ChangeEvent<C> {
 }
 
 /// A 128-bit hash of what tells a change from the others of its commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identity(pub u128);
 
 /// What decoding makes of a record.

@@ -37,6 +37,13 @@ pub enum ChangeKind {
     AgreementUpdate(AgreementUpdate),
     /// Makes an insert of the same commit an update or a rename.
     AgreementDelete(AgreementDelete),
+    /// An insert of Transaction that a delete of the same commit, or its header, shows to be a corrected row. Only staging
+    /// makes it.
+    Correction {
+        counter: i64,
+    },
+    /// An insert of Agreement that is an old row under a new number. Only staging makes it.
+    Rename,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,13 @@
 use chrono::NaiveDate;
 use compact_str::CompactString;
 use rust_decimal::Decimal;
+use serde::Serialize;
 
+use super::json::Text;
+use super::settings::{Expected, Fallback};
 use crate::engine::Key;
+use crate::engine::alert::Amount;
+use crate::event::money::Exact;
 use crate::time::Month;
 
 /// What the loan book is asked about an agreement for a business date's month.
@@ -44,4 +49,221 @@ pub struct Schedule {
     pub fallen_due: Option<Decimal>,
     /// The earliest PayProDate after the month with PayProFallenDue = 0, and the sum of its rows.
     pub next_due: Option<(NaiveDate, Decimal)>,
+}
+
+/// What is expected, and which source says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ExpectedPayment {
+    /// `None` if nothing is known. Zero and less are possible: what the rows say is taken as it is.
+    #[serde(serialize_with = "Amount::serialize_option")]
+    pub amount: Option<Decimal>,
+    pub source: Source,
+    /// Month of the rows used.
+    #[serde(serialize_with = "period")]
+    pub period: Option<Month>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    CustomProfile,
+    PaymentProfile,
+    FallenDue,
+    NextDue,
+    Missing,
+}
+
+impl ExpectedPayment {
+    pub const MISSING: Self = Self { amount: None, source: Source::Missing, period: None };
+
+    /// A sum that no [`Decimal`] holds is none, so that the verdict is indeterminate and no alert states a rounded amount.
+    /// It takes more than 28 digits, which no money column has.
+    fn of(total: Total, source: Source, period: Option<Month>) -> Self {
+        total.to_decimal().map_or(Self::MISSING, |amount| Self { amount: Some(amount), source, period })
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+fn period<S: serde::Serializer>(period: &Option<Month>, serializer: S) -> Result<S::Ok, S::Error> {
+    period.map(Text).serialize(serializer)
+}
+
+/// Takes the first source that has a row, in the order of SPEC 4. `month` is the month of the question.
+#[must_use]
+pub fn select(answer: &Answer, month: Month, rules: &Expected) -> ExpectedPayment {
+    if let Some(amount) = answer.custom {
+        return ExpectedPayment { amount: Some(amount), source: Source::CustomProfile, period: None };
+    }
+    let schedules = || answer.schedules.iter().filter(|schedule| counts(&schedule.kind, &rules.schedule_types));
+    if let Some(total) = Total::of(schedules().filter_map(|schedule| schedule.current)) {
+        return ExpectedPayment::of(total, Source::PaymentProfile, Some(month));
+    }
+    for fallback in &rules.fallback {
+        match fallback {
+            Fallback::FallenDue => {
+                if let Some(total) = Total::of(schedules().filter_map(|schedule| schedule.fallen_due)) {
+                    return ExpectedPayment::of(total, Source::FallenDue, Some(month));
+                }
+            }
+            Fallback::NextDue => {
+                let rows = || schedules().filter_map(|schedule| schedule.next_due);
+                let earliest = rows().map(|(date, _)| date).min();
+                let total = Total::of(rows().filter(|(date, _)| Some(*date) == earliest).map(|(_, amount)| amount));
+                if let Some((date, total)) = earliest.zip(total) {
+                    return ExpectedPayment::of(total, Source::NextDue, Some(Month::of(date)));
+                }
+            }
+        }
+    }
+    ExpectedPayment::MISSING
+}
+
+/// Types compare as SQL Server does: trailing blanks do not count, nor does case.
+fn counts(kind: &str, types: &[CompactString]) -> bool {
+    fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
+        text.trim_end_matches(' ').chars().flat_map(char::to_lowercase)
+    }
+    types.iter().any(|counted| folded(kind).eq(folded(counted)))
+}
+
+/// An exact sum with the most decimals of its addends.
+#[derive(Clone, Copy)]
+struct Total {
+    sum: Exact,
+    scale: u32,
+}
+
+impl Total {
+    /// `None` without an addend.
+    fn of(amounts: impl Iterator<Item = Decimal>) -> Option<Self> {
+        amounts.fold(None, |total, amount| {
+            let Self { sum, scale } = total.unwrap_or(Self { sum: Exact::ZERO, scale: 0 });
+            Some(Self { sum: sum + amount.into(), scale: scale.max(amount.scale()) })
+        })
+    }
+
+    fn to_decimal(self) -> Option<Decimal> {
+        self.sum.to_decimal(self.scale).or_else(|| self.sum.to_decimal(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domains::lending::testing::{date, dec};
+
+    fn schedule(kind: &str) -> Schedule {
+        Schedule { kind: kind.into(), ..Schedule::default() }
+    }
+
+    fn current(kind: &str, amount: &str) -> Schedule {
+        Schedule { current: Some(dec(amount)), ..schedule(kind) }
+    }
+
+    fn rules() -> Expected {
+        Expected { schedule_types: vec!["Pay".into(), "Fee".into()], fallback: vec![Fallback::FallenDue, Fallback::NextDue] }
+    }
+
+    fn january() -> Month {
+        Month::of(date("2026-01-12"))
+    }
+
+    /// Amount, source and period as an alert has them.
+    fn selected(answer: &Answer, rules: &Expected) -> (Option<String>, Source, Option<String>) {
+        let expected = select(answer, january(), rules);
+        (expected.amount.map(|a| a.to_string()), expected.source, expected.period.map(|p| p.to_string()))
+    }
+
+    fn found(amount: &str, source: Source, period: &str) -> (Option<String>, Source, Option<String>) {
+        (Some(amount.into()), source, Some(period.into()))
+    }
+
+    #[test]
+    fn a_custom_profile_comes_before_everything_even_at_zero() {
+        let answer = Answer { custom: Some(dec("0.00")), schedules: vec![current("Pay", "100.00")], ..Answer::default() };
+        assert_eq!(selected(&answer, &rules()), (Some("0.00".into()), Source::CustomProfile, None));
+    }
+
+    #[test]
+    fn the_months_rows_of_the_types_that_count_are_added_up() {
+        let answer = Answer {
+            schedules: vec![current("Fee", "30.005"), current("Insurance", "7"), current("Pay", "200.00")],
+            ..Answer::default()
+        };
+        assert_eq!(selected(&answer, &rules()), found("230.005", Source::PaymentProfile, "2026-01"));
+    }
+
+    #[test]
+    fn a_type_counts_whatever_its_case_and_trailing_blanks() {
+        let answer = Answer {
+            schedules: vec![current("PAY  ", "1.00"), current("pay", "2.00"), current(" Pay", "4.00"), current("Pays", "8.00")],
+            ..Answer::default()
+        };
+        assert_eq!(selected(&answer, &rules()).0.unwrap(), "3.00");
+        let listed = Expected { schedule_types: vec!["pay ".into(), "PAY".into()], ..rules() };
+        assert_eq!(selected(&answer, &listed).0.unwrap(), "3.00", "a type listed twice is not counted twice");
+    }
+
+    #[test]
+    fn a_step_applies_when_a_row_matches_whatever_the_sum() {
+        let zero = Schedule { fallen_due: Some(dec("50.00")), ..current("Pay", "0.00") };
+        let answer = Answer { schedules: vec![zero], ..Answer::default() };
+        assert_eq!(selected(&answer, &rules()), found("0.00", Source::PaymentProfile, "2026-01"));
+        let cancelled = Answer { schedules: vec![current("Pay", "-30.00"), current("Fee", "10.00")], ..Answer::default() };
+        assert_eq!(selected(&cancelled, &rules()), found("-20.00", Source::PaymentProfile, "2026-01"));
+    }
+
+    #[test]
+    fn fallbacks_are_tried_in_their_order_and_only_if_configured() {
+        let late =
+            Schedule { fallen_due: Some(dec("60.00")), next_due: Some((date("2026-02-28"), dec("70.00"))), ..schedule("Pay") };
+        let answer = Answer { schedules: vec![late], ..Answer::default() };
+        let with = |fallback: &[Fallback]| selected(&answer, &Expected { fallback: fallback.to_vec(), ..rules() });
+        assert_eq!(with(&[Fallback::FallenDue, Fallback::NextDue]), found("60.00", Source::FallenDue, "2026-01"));
+        assert_eq!(with(&[Fallback::NextDue, Fallback::FallenDue]), found("70.00", Source::NextDue, "2026-02"));
+        assert_eq!(with(&[]), (None, Source::Missing, None));
+    }
+
+    #[test]
+    fn next_due_takes_the_earliest_date_of_the_types_that_count_and_only_its_rows() {
+        let next = |kind: &str, day: &str, amount: &str| Schedule { next_due: Some((date(day), dec(amount))), ..schedule(kind) };
+        let answer = Answer {
+            schedules: vec![
+                next("Insurance", "2026-02-01", "1.00"),
+                next("Pay", "2026-03-05", "200.00"),
+                next("Fee", "2026-03-05", "15.00"),
+                next("FEE", "2026-03-06", "15.00"),
+            ],
+            ..Answer::default()
+        };
+        assert_eq!(selected(&answer, &rules()), found("215.00", Source::NextDue, "2026-03"));
+    }
+
+    #[test]
+    fn no_row_of_a_type_that_counts_is_missing() {
+        assert_eq!(selected(&Answer::default(), &rules()), (None, Source::Missing, None));
+        let other = Answer { schedules: vec![current("Insurance", "7.00")], ..Answer::default() };
+        assert_eq!(selected(&other, &rules()), (None, Source::Missing, None));
+    }
+
+    #[test]
+    fn amounts_of_extreme_scales_add_up_exactly() {
+        let answer = Answer {
+            schedules: vec![current("Pay", "7"), current("Fee", "0.0000000000000000000000000001")],
+            ..Answer::default()
+        };
+        assert_eq!(selected(&answer, &rules()).0.unwrap(), "7.0000000000000000000000000001");
+        let large = "9999999999999999999999999999";
+        let answer = Answer { schedules: vec![current("Pay", large), current("Fee", "0.00")], ..Answer::default() };
+        assert_eq!(selected(&answer, &rules()).0.unwrap(), large);
+    }
+
+    #[test]
+    fn a_sum_that_cannot_be_stated_exactly_is_missing() {
+        let answer = Answer {
+            schedules: vec![current("Pay", "9999999999999999999999999999"), current("Fee", "0.01")],
+            ..Answer::default()
+        };
+        assert_eq!(selected(&answer, &rules()), (None, Source::Missing, None));
+    }
 }

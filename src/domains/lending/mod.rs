@@ -1,8 +1,130 @@
 //! The lending catalogue: Sentinel's transactions and agreements, and the rules R1 to R5.
+//!
+//! ```text
+//! decode ─► staging (one commit) ─► window (correlation) ─► case ─► expected payment ─► rules ─► alerts
+//! ```
 
+pub mod alert;
 pub mod case;
 pub mod decode;
 pub mod event;
 pub mod expected;
+mod explanation;
+mod json;
+pub mod judge;
 mod rows;
+pub mod rules;
 pub mod settings;
+mod staging;
+#[cfg(test)]
+mod testing;
+pub mod window;
+
+use crate::engine::{Context, Domain, Sequence, Target};
+use crate::event::{ChangeEvent, Decoded, Record};
+use crate::time::Timestamp;
+use case::Case;
+use decode::Decoder;
+use event::{AgreementUpdate, ChangeKind, LendingChange};
+use expected::{Answer, Question};
+use judge::Judgement;
+use settings::LendingRules;
+use window::AgreementWindow;
+
+/// The lending catalogue.
+#[derive(Debug)]
+pub struct Lending {
+    decoder: Decoder,
+}
+
+impl Lending {
+    #[must_use]
+    pub fn new(decoder: Decoder) -> Self {
+        Self { decoder }
+    }
+}
+
+/// Labels under which outcomes are counted.
+pub mod label {
+    pub const MATCHED: &str = "matched";
+    pub const AGGREGATED: &str = "aggregated";
+    pub const CLOSING: &str = "closing";
+    pub const UNMATCHED: &str = "unmatched";
+    /// Balance changes that no movement explained.
+    pub const UNEXPLAINED: &str = "unexplained";
+    pub const SETTLEMENT: &str = "settlement";
+    pub const OPENING: &str = "opening";
+
+    /// Agreement updates that change neither the balance nor the settled flag.
+    pub const EDIT: &str = "edit";
+    pub const AGREEMENT_DELETE: &str = "agreement_delete";
+    pub const RENAME: &str = "rename";
+    pub const TRANSACTION_UPDATE: &str = "transaction_update";
+    pub const TRANSACTION_DELETE: &str = "transaction_delete";
+    pub const CORRECTION: &str = "correction";
+}
+
+impl Domain for Lending {
+    type Change = LendingChange;
+    type Window = AgreementWindow;
+    type Case = Case;
+    type Rules = LendingRules;
+    type Question = Question;
+    type Answer = Answer;
+    type Judgement = Judgement;
+
+    fn decode(&self, record: &Record<'_>) -> Decoded<LendingChange> {
+        self.decoder.decode(record)
+    }
+
+    fn order(&self, commit: &mut Vec<ChangeEvent<LendingChange>>) {
+        staging::order(commit);
+    }
+
+    fn max_wait_ms(&self, rules: &LendingRules) -> i64 {
+        rules.window.max_wait_ms
+    }
+
+    fn target(&self, change: &LendingChange) -> Target {
+        Target::Nothing(match &change.kind {
+            ChangeKind::TransactionInsert(insert) => return Target::Window(insert.agreement.clone()),
+            ChangeKind::AgreementInsert(insert) => return Target::Window(insert.after.number.clone()),
+            ChangeKind::AgreementUpdate(update) if is_money(update) => return Target::Window(update.after.number.clone()),
+            ChangeKind::AgreementUpdate(_) => label::EDIT,
+            ChangeKind::AgreementDelete(_) => label::AGREEMENT_DELETE,
+            ChangeKind::Rename => label::RENAME,
+            ChangeKind::TransactionUpdate { .. } => label::TRANSACTION_UPDATE,
+            ChangeKind::TransactionDelete { .. } => label::TRANSACTION_DELETE,
+            ChangeKind::Correction { .. } => label::CORRECTION,
+        })
+    }
+
+    fn apply(&self, change: ChangeEvent<LendingChange>, window: &mut AgreementWindow, context: &mut Context<'_, Self>) {
+        window.apply(change, context);
+    }
+
+    fn expire(&self, opened: Sequence, window: &mut AgreementWindow, context: &mut Context<'_, Self>) {
+        window.expire(opened, context);
+    }
+
+    fn is_closed(&self, window: &AgreementWindow) -> bool {
+        window.is_closed()
+    }
+
+    fn deadlines(&self, window: &AgreementWindow, deadline: &mut dyn FnMut(Timestamp, Sequence)) {
+        window.deadlines(deadline);
+    }
+
+    fn question(&self, case: &Case, rules: &LendingRules) -> Option<Question> {
+        judge::question(case, rules)
+    }
+
+    fn judge(&self, case: Case, answer: Option<&Answer>, rules: &LendingRules) -> Judgement {
+        judge::judge(case, answer, rules)
+    }
+}
+
+/// Whether an update changes the balance or settles the agreement.
+fn is_money(update: &AgreementUpdate) -> bool {
+    update.balance_before != update.after.balance || (!update.settled_before && update.after.settled)
+}

@@ -1,10 +1,25 @@
 //! The effective rules of the lending catalogue: validated, complete, immutable.
+//!
+//! ```text
+//! rules/lending.toml ─► read: typed, validated, defaults filled in ─► LendingRules ─► fingerprint
+//! ```
+
+mod defaults;
+mod fingerprint;
+mod read;
+mod types;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+
+use crate::config::{self, ConfigErrors, LoadError};
+
+/// The file that is shipped as `rules/lending.toml`.
+pub const SHIPPED: &str = include_str!("../../../rules/lending.toml");
 
 /// Everything that `rules/lending.toml` decides, defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +34,31 @@ pub struct LendingRules {
     pub r5: Rule<()>,
     /// SHA-256 of the canonical form, in lower-case hexadecimal: which thresholds judged.
     pub fingerprint: String,
+}
+
+impl LendingRules {
+    /// Reads a rules file. What the file leaves out has its default.
+    ///
+    /// # Errors
+    /// The file cannot be read, or everything that is wrong in it.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        config::load(path, Self::parse)
+    }
+
+    /// As [`Self::load`], from a text; errors name it by `file`.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the text.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigErrors> {
+        config::parse(file, text, |root| read::rules(root).with_fingerprint())
+    }
+
+    /// The rules that hold where no file is given: [`SHIPPED`]. They differ from the default, which is what an empty
+    /// file means, in what only a file can say: payment codes and segments.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self::parse("rules/lending.toml", SHIPPED).expect("the shipped rules are valid, as a test proves")
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +84,17 @@ pub enum Fallback {
     NextDue,
 }
 
+impl Fallback {
+    /// As files name it, and as the source of an expected payment in alerts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FallenDue => "fallen_due",
+            Self::NextDue => "next_due",
+        }
+    }
+}
+
 /// What a movement is, by its TransTypeID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Class {
@@ -52,12 +103,27 @@ pub enum Class {
     Ignored,
 }
 
+impl Class {
+    /// As files name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::Refund => "refund",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionTypes {
     /// Every code that is listed.
     pub codes: BTreeMap<i64, TypeEntry>,
     /// The class of the others: payment or ignored.
     pub unknown: Class,
+    /// FKPlatformID of [`Platform::Secured`] and [`Platform::Unsecured`] in dbo.TransactionType: says in the file whose
+    /// codes they are, and plays no part in judging.
+    pub platform_ids: [i64; 2],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +140,17 @@ pub enum Platform {
     Unsecured,
 }
 
+impl Platform {
+    /// As files and alerts name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Secured => "secured",
+            Self::Unsecured => "unsecured",
+        }
+    }
+}
+
 impl TransactionTypes {
     #[must_use]
     pub fn class(&self, type_id: i64) -> Class {
@@ -86,6 +163,18 @@ pub enum Severity {
     Low,
     Medium,
     High,
+}
+
+impl Severity {
+    /// As files and alerts name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,126 @@
+//! Second pass: what was put aside is merged, correlated and judged.
+//!
+//! ```text
+//! partitions read back ─► merge, processor ─► batches of cases ─► look-up, rules ─► files
+//!               this thread                            a thread of its own
+//! ```
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use anyhow::Context as _;
+
+use super::super::advise;
+use super::files::Files;
+use super::summary::Tally;
+use crate::domains::lending::Lending;
+use crate::domains::lending::expected::{Answer, Question};
+use crate::domains::lending::settings::LendingRules;
+use crate::engine::alert::Judged;
+use crate::engine::judging::judge_all;
+use crate::engine::lookup::Lookup;
+use crate::engine::{Engine, Options, Output, Progress, RebuiltSource, Slot};
+use crate::io::spill::{PartitionReader, Spill};
+use crate::time::{Clock, SystemClock};
+
+/// Changes that are applied before their cases are judged: enough to ask for many agreements at once.
+const BATCH: usize = 8_192;
+/// Records of one partition that are read back at a time.
+const PORTION: usize = 1_024;
+/// Batches that may wait to be judged.
+const WAITING: usize = 4;
+
+/// Runs the engine over everything and writes what it finds.
+pub(super) fn judge<L: Lookup<Question, Answer>>(
+    lending: &Arc<Lending>,
+    options: Options,
+    spill: Spill,
+    lookup: &L,
+    rules: &LendingRules,
+    files: &mut Files,
+    progress: &indicatif::ProgressBar,
+) -> anyhow::Result<Tally> {
+    let (batches, waiting) = sync_channel(WAITING);
+    std::thread::scope(|scope| {
+        let judge = scope.spawn(move || write_down(&waiting, lending, lookup, rules, files));
+        let engine = Engine::new(Arc::clone(lending), options);
+        let fed = feed(engine, spill, rules, progress, |batch| batches.send(batch).is_ok());
+        drop(batches);
+        let tally = judge.join().expect("the judging thread does not panic")?;
+        fed.map(|()| tally)
+    })
+}
+
+/// Drives the engine to the end of the input. `give` says whether to go on.
+fn feed(
+    mut engine: Engine<Lending>,
+    spill: Spill,
+    rules: &LendingRules,
+    progress: &indicatif::ProgressBar,
+    mut give: impl FnMut(Output<Lending>) -> bool,
+) -> anyhow::Result<()> {
+    let mut readers: Vec<(Slot, PartitionReader)> =
+        spill.into_readers().into_iter().map(|reader| (engine.assign(reader.partition()), reader)).collect();
+    loop {
+        match engine.advance(rules, BATCH) {
+            Progress::Busy => {
+                if !give(engine.take_output()) {
+                    // judging failed and says why
+                    return Ok(());
+                }
+            }
+            Progress::Waiting(slots) => {
+                for (slot, reader) in readers.iter_mut().filter(|(slot, _)| slots.contains(slot)) {
+                    let mut read = 0;
+                    while read < PORTION {
+                        let Some((offset, entry)) = reader.read()? else {
+                            engine.end(*slot);
+                            break;
+                        };
+                        engine.push(*slot, offset, entry);
+                        read += 1;
+                    }
+                    progress.inc(read as u64);
+                }
+            }
+            Progress::Drained => break,
+            Progress::Rebuilt(rebuilt) => {
+                return Err(advise(rebuilt, RebuiltSource::HINT));
+            }
+        }
+    }
+    engine.close_all(rules);
+    give(engine.take_output());
+    Ok(())
+}
+
+/// Judges batches in their order and writes alerts, verdicts and dead letters.
+fn write_down<L: Lookup<Question, Answer>>(
+    batches: &Receiver<Output<Lending>>,
+    lending: &Lending,
+    lookup: &L,
+    rules: &LendingRules,
+    files: &mut Files,
+) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    for batch in batches {
+        tally.records += batch.records;
+        tally.changes += batch.changes;
+        tally.counts.add_all(&batch.counts);
+        for letter in &batch.dead_letters {
+            *tally.bad_messages.entry(letter.reason.clone()).or_default() += 1;
+            files.dead_letter(letter)?;
+        }
+        let judgements =
+            futures::executor::block_on(judge_all(lending, batch.cases, lookup, rules)).context("expected payments")?;
+        let detected_at = SystemClock.now();
+        for judgement in &judgements {
+            for verdict in judgement.verdicts() {
+                *tally.verdicts.entry((verdict.rule, verdict.outcome)).or_default() += 1;
+            }
+            files.verdicts(judgement)?;
+            files.alerts(judgement, detected_at, |rule| *tally.alerts.entry(rule).or_default() += 1)?;
+        }
+    }
+    Ok(tally)
+}

@@ -1,0 +1,485 @@
+//! Restores commit order: input partitions in, whole commits out.
+//!
+//! ```text
+//!  partition 0  ─► queue ─► run of one commit ─┐
+//!  partition 1  ─► queue ─► run of one commit ─┼─► the smallest commit of all, whole
+//!  partition 2  ─► queue ─► run of one commit ─┘
+//! ```
+//!
+//! A partition offers its next commit once it shows that the commit is over (a later one follows, or it is idle). While
+//! any partition that is not idle has nothing to offer, the merge waits. Bad, ignored and re-delivered records pass
+//! through their partition's queue in order, but take no part.
+//!
+//! What leaves the merge is always a prefix of each partition, so that state, dead letters and committed offsets agree
+//! wherever the process dies.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::Counts;
+use super::dead_letter::DeadLetter;
+use super::dedupe::{Dedupe, Freshness};
+use crate::event::{ChangeEvent, Lsn, Origin, Topic};
+
+/// An input partition. Sorted by topic name, then number: that is the turn in which partitions are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Partition {
+    pub topic: Topic,
+    pub partition: i32,
+}
+
+impl From<Origin> for Partition {
+    fn from(origin: Origin) -> Self {
+        Self { topic: origin.topic, partition: origin.partition }
+    }
+}
+
+impl std::fmt::Display for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// A decoded record in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry<C> {
+    Change(ChangeEvent<C>),
+    Ignored(&'static str),
+    Bad(Box<DeadLetter>),
+}
+
+/// Handle of an assigned partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(usize);
+
+/// A record whose position fell although its event time went on: the database was restored or rebuilt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{origin} is at commit {commit}, below what was read before, yet younger: the source database was restored or rebuilt")]
+pub struct RebuiltSource {
+    pub origin: Origin,
+    pub commit: Lsn,
+}
+
+impl RebuiltSource {
+    /// What an operator can do about it.
+    pub const HINT: &'static str =
+        "run once with --accept-rebuilt-source to close what is open, forget the old positions and go on";
+}
+
+/// What the merge can do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A whole commit was taken.
+    Commit,
+    /// These have nothing to offer yet.
+    Waiting(Vec<Slot>),
+    /// All are idle, ended, or stand before a rebuilt source; at least one does.
+    Rebuilt(RebuiltSource),
+    /// All are idle or ended.
+    Drained,
+}
+
+/// What passed besides changes, and how far each partition was consumed.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// Records of every kind, changes included.
+    pub(super) records: u64,
+    pub(super) counts: Counts,
+    pub(super) dead_letters: Vec<DeadLetter>,
+}
+
+/// Label under which re-deliveries are counted.
+pub const REDELIVERED: &str = "redelivered";
+/// Label under which dead letters are counted.
+pub const BAD_MESSAGE: &str = "bad_message";
+
+#[derive(Debug)]
+struct Inbox<C> {
+    partition: Partition,
+    queue: VecDeque<(i64, Entry<C>)>,
+    run: Option<Run<C>>,
+    /// As far as the queue was taken into runs.
+    dedupe: Dedupe,
+    rebuilt: Option<RebuiltSource>,
+    idle: bool,
+    ended: bool,
+    /// The offset after the last record whose effect left the merge.
+    consumed: Option<i64>,
+}
+
+/// The changes of one commit, and what passed between and behind them.
+#[derive(Debug)]
+struct Run<C> {
+    commit: Lsn,
+    changes: Vec<ChangeEvent<C>>,
+    /// The partition showed what comes after.
+    complete: bool,
+    passed: Passed,
+    next_offset: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct Merge<C> {
+    /// By slot; `None` where the partition was taken away.
+    inboxes: Vec<Option<Inbox<C>>>,
+    /// Slots in the order of their partitions.
+    turn: Vec<Slot>,
+    /// Whether a partition may be passed over at a rebuilt source, so that the others reach theirs.
+    accept_rebuilt: bool,
+}
+
+impl<C> Merge<C> {
+    pub(super) fn new(accept_rebuilt: bool) -> Self {
+        Self { inboxes: Vec::new(), turn: Vec::new(), accept_rebuilt }
+    }
+
+    /// Adds a partition with what was read of it before.
+    pub(super) fn assign(&mut self, partition: Partition, dedupe: Dedupe) -> Slot {
+        let slot = Slot(self.inboxes.len());
+        self.inboxes.push(Some(Inbox {
+            partition,
+            queue: VecDeque::new(),
+            run: None,
+            dedupe,
+            rebuilt: None,
+            idle: false,
+            ended: false,
+            consumed: None,
+        }));
+        let place = self.turn.partition_point(|&other| self.inbox(other).partition < partition);
+        self.turn.insert(place, slot);
+        slot
+    }
+
+    /// Takes a partition away; what it offered and nobody took is read again by whoever has it next.
+    pub(super) fn revoke(&mut self, slot: Slot) {
+        self.inboxes[slot.0] = None;
+        self.turn.retain(|&other| other != slot);
+    }
+
+    pub(super) fn push(&mut self, slot: Slot, offset: i64, entry: Entry<C>) {
+        let inbox = self.inbox_mut(slot);
+        inbox.idle = false;
+        inbox.queue.push_back((offset, entry));
+    }
+
+    /// Whether the merge goes on without this partition while it has nothing to offer. A record ends the idleness.
+    pub(super) fn set_idle(&mut self, slot: Slot, idle: bool) {
+        self.inbox_mut(slot).idle = idle;
+    }
+
+    /// Nothing more will come.
+    pub(super) fn end(&mut self, slot: Slot) {
+        self.inbox_mut(slot).ended = true;
+    }
+
+    /// Records that were pushed and have not left.
+    pub(super) fn buffered(&self, slot: Slot) -> usize {
+        let inbox = self.inbox(slot);
+        inbox.queue.len() + inbox.run.as_ref().map_or(0, |run| run.changes.len())
+    }
+
+    /// The commit of which this partition holds changes, complete or not, after the last call of [`Merge::next`].
+    pub(super) fn offer(&self, slot: Slot) -> Option<Lsn> {
+        self.inbox(slot).run.as_ref().map(|run| run.commit)
+    }
+
+    pub(super) fn partition(&self, slot: Slot) -> Partition {
+        self.inbox(slot).partition
+    }
+
+    /// Next offset of every partition that was consumed from, in the order of partitions.
+    pub(super) fn consumed(&self) -> impl Iterator<Item = (Partition, i64)> + '_ {
+        self.turn.iter().filter_map(|&slot| {
+            let inbox = self.inbox(slot);
+            inbox.consumed.map(|offset| (inbox.partition, offset))
+        })
+    }
+
+    /// Takes the next whole commit into `commit`, if every partition lets it.
+    pub(super) fn next(&mut self, commit: &mut Vec<ChangeEvent<C>>, passed: &mut Passed) -> Next {
+        let mut smallest = None;
+        let mut waiting = Vec::new();
+        let mut rebuilt = None;
+        for &slot in &self.turn {
+            let inbox = self.inboxes[slot.0].as_mut().expect("turn holds assigned slots only");
+            inbox.settle(passed);
+            match &inbox.run {
+                Some(run) if run.complete || inbox.idle || inbox.ended => {
+                    smallest = Some(smallest.map_or(run.commit, |least: Lsn| least.min(run.commit)));
+                }
+                None if inbox.rebuilt.is_some() => {
+                    rebuilt = rebuilt.or(inbox.rebuilt);
+                    if !self.accept_rebuilt {
+                        return Next::Rebuilt(inbox.rebuilt.expect("just seen"));
+                    }
+                }
+                None if inbox.idle || inbox.ended => {}
+                _ => waiting.push(slot),
+            }
+        }
+        if !waiting.is_empty() {
+            return Next::Waiting(waiting);
+        }
+        let Some(smallest) = smallest else { return rebuilt.map_or(Next::Drained, Next::Rebuilt) };
+        for &slot in &self.turn {
+            let inbox = self.inboxes[slot.0].as_mut().expect("turn holds assigned slots only");
+            if inbox.run.as_ref().is_some_and(|run| run.commit == smallest) {
+                let run = inbox.run.take().expect("just seen");
+                inbox.consumed = Some(run.next_offset);
+                passed.add(run.passed);
+                if commit.is_empty() { *commit = run.changes } else { commit.extend(run.changes) }
+            }
+        }
+        Next::Commit
+    }
+
+    /// Forgets all positions, so that a rebuilt source can be read.
+    pub(super) fn forget(&mut self) {
+        for inbox in self.inboxes.iter_mut().flatten() {
+            inbox.dedupe = Dedupe::default();
+            inbox.rebuilt = None;
+        }
+    }
+
+    fn inbox(&self, slot: Slot) -> &Inbox<C> {
+        self.inboxes[slot.0].as_ref().expect("a slot is not used after its revocation")
+    }
+
+    fn inbox_mut(&mut self, slot: Slot) -> &mut Inbox<C> {
+        self.inboxes[slot.0].as_mut().expect("a slot is not used after its revocation")
+    }
+}
+
+impl<C> Inbox<C> {
+    /// Moves what can be moved from the queue to the run.
+    fn settle(&mut self, passed: &mut Passed) {
+        if self.rebuilt.is_some() || self.run.as_ref().is_some_and(|run| run.complete) {
+            return;
+        }
+        while let Some((offset, entry)) = self.queue.pop_front() {
+            let next_offset = offset + 1;
+            match entry {
+                Entry::Ignored(label) => self.pass(next_offset, passed, |passed| passed.counts.add(label, 1)),
+                Entry::Bad(letter) => self.pass(next_offset, passed, |passed| {
+                    passed.counts.add(BAD_MESSAGE, 1);
+                    passed.dead_letters.push(*letter);
+                }),
+                Entry::Change(change) => match self.dedupe.judge(change.commit, change.event_time, change.identity) {
+                    Freshness::Redelivered => self.pass(next_offset, passed, |passed| passed.counts.add(REDELIVERED, 1)),
+                    Freshness::Rebuilt => {
+                        self.rebuilt = Some(RebuiltSource { origin: change.origin, commit: change.commit });
+                        return self.hold_back(offset, change);
+                    }
+                    Freshness::New => match &mut self.run {
+                        Some(run) if run.commit != change.commit => return self.hold_back(offset, change),
+                        run => {
+                            self.dedupe.accept(change.commit, change.event_time, change.identity);
+                            let run = run.get_or_insert_with(|| Run {
+                                commit: change.commit,
+                                changes: Vec::new(),
+                                complete: false,
+                                passed: Passed::default(),
+                                next_offset,
+                            });
+                            run.passed.records += 1;
+                            run.next_offset = next_offset;
+                            run.changes.push(change);
+                        }
+                    },
+                },
+            }
+        }
+    }
+
+    /// The run ends before this change.
+    fn hold_back(&mut self, offset: i64, change: ChangeEvent<C>) {
+        self.queue.push_front((offset, Entry::Change(change)));
+        if let Some(run) = &mut self.run {
+            run.complete = true;
+        }
+    }
+
+    /// Lets a record pass that takes no part: behind the run it follows, or at once.
+    fn pass(&mut self, next_offset: i64, passed: &mut Passed, note: impl FnOnce(&mut Passed)) {
+        match &mut self.run {
+            Some(run) => {
+                run.passed.records += 1;
+                note(&mut run.passed);
+                run.next_offset = next_offset;
+            }
+            None => {
+                passed.records += 1;
+                note(passed);
+                self.consumed = Some(next_offset);
+            }
+        }
+    }
+}
+
+impl Passed {
+    fn add(&mut self, other: Self) {
+        self.records += other.records;
+        self.counts.add_all(&other.counts);
+        self.dead_letters.extend(other.dead_letters);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Identity;
+    use crate::time::Timestamp;
+
+    struct Driver {
+        merge: Merge<&'static str>,
+        slots: Vec<Slot>,
+        passed: Passed,
+    }
+
+    /// Partitions whose names sort against the order in which they are assigned.
+    fn driver(partitions: i32, accept_rebuilt: bool) -> Driver {
+        let mut merge = Merge::new(accept_rebuilt);
+        let topic = Topic::intern("merge.test");
+        let mut slots: Vec<Slot> =
+            (0..partitions).rev().map(|partition| merge.assign(Partition { topic, partition }, Dedupe::default())).collect();
+        slots.reverse();
+        Driver { merge, slots, passed: Passed::default() }
+    }
+
+    impl Driver {
+        fn push(&mut self, partition: usize, offset: i64, commit: u64, body: &'static str) {
+            self.push_at(partition, offset, commit, i64::try_from(commit).unwrap(), body);
+        }
+
+        fn push_at(&mut self, partition: usize, offset: i64, commit: u64, ms: i64, body: &'static str) {
+            let origin = Origin { topic: Topic::intern("merge.test"), partition: i32::try_from(partition).unwrap(), offset };
+            let identity = Identity(body.bytes().fold(0, |hash, byte| hash * 31 + u128::from(byte)));
+            let change = ChangeEvent {
+                commit: Lsn::from_sequence(commit),
+                event_time: Timestamp::from_ms(ms).unwrap(),
+                identity,
+                origin,
+                body,
+            };
+            self.merge.push(self.slots[partition], offset, Entry::Change(change));
+        }
+
+        /// Takes commits while there are any.
+        fn take(&mut self) -> (Vec<String>, Next) {
+            let mut commits = Vec::new();
+            loop {
+                let mut commit = Vec::new();
+                match self.merge.next(&mut commit, &mut self.passed) {
+                    Next::Commit => commits.push(commit.iter().map(|change| change.body).collect::<Vec<_>>().join(" ")),
+                    other => return (commits, other),
+                }
+            }
+        }
+
+        fn consumed(&self) -> Vec<(i32, i64)> {
+            self.merge.consumed().map(|(partition, offset)| (partition.partition, offset)).collect()
+        }
+    }
+
+    #[test]
+    fn whole_commits_come_in_commit_order_partitions_in_turn() {
+        let mut d = driver(2, false);
+        d.push(1, 0, 5, "b5");
+        d.push(1, 1, 7, "b7");
+        d.push(0, 0, 5, "a5");
+        d.push(0, 1, 5, "a5'");
+        d.push(0, 2, 6, "a6");
+        assert_eq!(d.take(), (vec!["a5 a5' b5".to_owned()], Next::Waiting(vec![d.slots[0], d.slots[1]])));
+        d.merge.end(d.slots[0]);
+        d.merge.end(d.slots[1]);
+        assert_eq!(d.take(), (vec!["a6".to_owned(), "b7".to_owned()], Next::Drained));
+        assert_eq!(d.consumed(), [(0, 3), (1, 2)]);
+    }
+
+    #[test]
+    fn a_commit_is_not_over_while_its_partition_shows_nothing_later() {
+        let mut d = driver(1, false);
+        d.push(0, 0, 5, "x");
+        assert_eq!(d.take(), (vec![], Next::Waiting(vec![d.slots[0]])));
+        d.push(0, 1, 5, "y");
+        d.push(0, 2, 6, "z");
+        assert_eq!(d.take(), (vec!["x y".to_owned()], Next::Waiting(vec![d.slots[0]])));
+    }
+
+    #[test]
+    fn an_idle_partition_is_not_waited_for_and_what_it_brings_late_is_a_commit_of_its_own() {
+        let mut d = driver(2, false);
+        d.push(0, 0, 5, "a5");
+        d.push(0, 1, 6, "a6");
+        d.merge.set_idle(d.slots[1], true);
+        assert_eq!(d.take(), (vec!["a5".to_owned()], Next::Waiting(vec![d.slots[0]])));
+        d.push(1, 0, 5, "b5");
+        assert_eq!(d.take(), (vec![], Next::Waiting(vec![d.slots[0], d.slots[1]])), "the record ended the idleness");
+        d.push(1, 1, 7, "b7");
+        d.merge.set_idle(d.slots[0], true);
+        d.merge.set_idle(d.slots[1], true);
+        assert_eq!(d.take(), (vec!["b5".to_owned(), "a6".to_owned(), "b7".to_owned()], Next::Drained));
+    }
+
+    #[test]
+    fn what_passes_behind_a_commit_leaves_with_it() {
+        let mut d = driver(1, false);
+        d.merge.push(d.slots[0], 10, Entry::Ignored("before"));
+        d.push(0, 11, 5, "x");
+        d.merge.push(d.slots[0], 12, Entry::Ignored("behind"));
+        assert_eq!(d.take().0, Vec::<String>::new());
+        assert_eq!((d.passed.counts.get("before"), d.passed.counts.get("behind")), (1, 0));
+        assert_eq!(d.consumed(), [(0, 11)]);
+        d.merge.set_idle(d.slots[0], true);
+        assert_eq!(d.take().0, ["x"]);
+        assert_eq!((d.passed.records, d.passed.counts.get("behind")), (3, 1));
+        assert_eq!(d.consumed(), [(0, 13)]);
+    }
+
+    #[test]
+    fn a_rebuilt_source_stops_the_merge_before_its_record() {
+        let mut d = driver(2, false);
+        d.push(0, 0, 5, "a5");
+        d.push(1, 0, 5, "b5");
+        d.push_at(0, 1, 3, 99, "a3");
+        d.push(1, 1, 6, "b6");
+        let (commits, next) = d.take();
+        assert_eq!(commits, ["a5 b5"]);
+        assert!(matches!(next, Next::Rebuilt(RebuiltSource { origin, .. }) if origin.offset == 1));
+        assert_eq!(d.consumed(), [(0, 1), (1, 1)]);
+    }
+
+    #[test]
+    fn once_accepted_every_partition_reaches_its_own_rebuilt_record_first() {
+        let mut d = driver(2, true);
+        d.push(0, 0, 5, "a5");
+        d.push_at(0, 1, 3, 99, "a3");
+        d.push(1, 0, 5, "b5");
+        d.push(1, 1, 6, "b6");
+        d.push_at(1, 2, 4, 99, "b4");
+        d.merge.end(d.slots[0]);
+        d.merge.end(d.slots[1]);
+        let (commits, next) = d.take();
+        assert_eq!(commits, ["a5 b5", "b6"]);
+        assert!(matches!(next, Next::Rebuilt(_)));
+        d.merge.forget();
+        assert_eq!(d.take(), (vec!["a3".to_owned(), "b4".to_owned()], Next::Drained));
+    }
+
+    #[test]
+    fn a_redelivery_is_dropped_and_counted_wherever_it_lies() {
+        let mut d = driver(1, false);
+        d.push(0, 0, 5, "x");
+        d.push(0, 1, 5, "x");
+        d.push(0, 2, 5, "y");
+        d.push(0, 3, 6, "z");
+        d.push(0, 4, 5, "x");
+        d.push(0, 5, 6, "z");
+        d.merge.end(d.slots[0]);
+        assert_eq!(d.take(), (vec!["x y".to_owned(), "z".to_owned()], Next::Drained));
+        assert_eq!(d.passed.counts.get(REDELIVERED), 3);
+        assert_eq!(d.consumed(), [(0, 6)]);
+    }
+}

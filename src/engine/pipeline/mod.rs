@@ -1,0 +1,578 @@
+//! The async loop around the engine: one batch at a time, each all or nothing.
+//!
+//! ```text
+//!            ┌────────────────────────── while anything can be taken ──────────────────────────┐
+//!  Source ─► decode ─► engine: whole commits ─► Lookup: all questions at once ─► judge ─► Sink: one transaction
+//!            └─ max_idle: the merge goes on without a partition; max_silence: everything open is closed ┘
+//! ```
+//!
+//! What the engine has applied and the sink has not yet committed is one batch. It is repeated until it is committed; if
+//! the partitions go before that, the engine is thrown away with it, and whoever has the partitions next reads on from
+//! what was committed. So committed offsets and state always agree.
+
+mod lane;
+mod settings;
+mod stop;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+pub use self::settings::{PipelineSettings, Until};
+
+use self::lane::{Lane, Silence};
+use self::settings::Backoff;
+use self::stop::Stop;
+use super::alert::Judged;
+use super::lookup::Lookup;
+use super::ports::{Alert, Batch, CommitError, OwnedRecord, Polled, Revocation, Sink, Source, SourceError};
+use super::{Counts, DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot};
+use crate::event::Decoded;
+use crate::time::{Clock, Timestamp};
+
+/// The daemon's heart: everything between the ports.
+pub struct Pipeline<D: Domain, S, K, L> {
+    domain: Arc<D>,
+    settings: PipelineSettings<D>,
+    source: S,
+    sink: K,
+    lookup: L,
+    clock: Arc<dyn Clock>,
+    rules: watch::Receiver<Arc<D::Rules>>,
+    observer: Box<dyn Observer<D>>,
+    engine: Engine<D>,
+    lanes: BTreeMap<Partition, (Slot, Lane)>,
+    /// Polled and not yet decoded.
+    inbox: VecDeque<OwnedRecord>,
+    /// When to decode again after the schema registry did not answer.
+    registry: Option<(Instant, Backoff)>,
+    /// What the last batches committed, by partition.
+    committed: BTreeMap<Partition, i64>,
+    /// When the first record came that was not looked at yet.
+    gathering: Option<Instant>,
+    gathered: usize,
+    silence: Silence,
+    /// When a wait of the merge is over.
+    patience: Option<Instant>,
+    rebuilt: Option<RebuiltSource>,
+    condition: Condition,
+}
+
+/// What stands behind the ports.
+#[derive(Debug)]
+pub struct Ports<S, K, L> {
+    pub source: S,
+    pub sink: K,
+    pub lookup: L,
+}
+
+/// Looks on.
+pub trait Observer<D: Domain>: Send {
+    /// A batch is durable.
+    fn committed(&mut self, _batch: &Committed<'_, D>) {}
+
+    /// The pipeline does, or waits for, something else than before.
+    fn condition(&mut self, _condition: &Condition) {}
+}
+
+/// Sees nothing.
+impl<D: Domain> Observer<D> for () {}
+
+/// A batch that is durable, and what it was made of.
+#[derive(Debug)]
+pub struct Committed<'a, D: Domain> {
+    pub batch: &'a Batch,
+    /// In the order in which they were judged.
+    pub judgements: &'a [D::Judgement],
+    pub counts: &'a Counts,
+    /// Input records of every kind.
+    pub records: u64,
+    pub stream_time: Option<Timestamp>,
+}
+
+/// What the pipeline is doing. All but `Running` mean: not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// No partition was assigned yet.
+    Unassigned,
+    Running,
+    /// Nothing is read until the schema registry answers.
+    RegistryUnavailable(String),
+    /// Nothing is judged until the lookup answers.
+    LookupUnavailable(String),
+    /// Nothing is committed until the sink takes it.
+    SinkUnavailable(String),
+    /// Stands before a rebuilt source.
+    RebuiltSource(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Sink(#[from] CommitError),
+    #[error(transparent)]
+    Rebuilt(#[from] RebuiltSource),
+}
+
+impl PipelineError {
+    /// What an operator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Source(error) => error.hint.as_deref(),
+            Self::Sink(CommitError::Stop { hint, .. }) => hint.as_deref(),
+            Self::Sink(_) => None,
+            Self::Rebuilt(_) => Some(RebuiltSource::HINT),
+        }
+    }
+}
+
+/// What became of a batch.
+enum Outcome {
+    Done,
+    /// Dropped, and the engine with it: the partitions go, or a shutdown did not want to wait any longer.
+    Abandoned,
+}
+
+impl<D, S, K, L> Pipeline<D, S, K, L>
+where
+    D: Domain,
+    D::Judgement: Judged,
+    S: Source,
+    K: Sink,
+    L: Lookup<D::Question, D::Answer>,
+{
+    pub fn new(
+        domain: Arc<D>,
+        settings: PipelineSettings<D>,
+        ports: Ports<S, K, L>,
+        clock: Arc<dyn Clock>,
+        rules: watch::Receiver<Arc<D::Rules>>,
+    ) -> Self {
+        let Ports { source, sink, lookup } = ports;
+        Self {
+            engine: Engine::new(Arc::clone(&domain), Options { accept_rebuilt_source: settings.accept_rebuilt_source }),
+            silence: Silence::new(settings.heartbeats),
+            domain,
+            settings,
+            source,
+            sink,
+            lookup,
+            clock,
+            rules,
+            observer: Box::new(()),
+            lanes: BTreeMap::new(),
+            inbox: VecDeque::new(),
+            registry: None,
+            committed: BTreeMap::new(),
+            gathering: None,
+            gathered: 0,
+            patience: None,
+            rebuilt: None,
+            condition: Condition::Unassigned,
+        }
+    }
+
+    #[must_use]
+    pub fn observed_by(mut self, observer: impl Observer<D> + 'static) -> Self {
+        self.observer = Box::new(observer);
+        self
+    }
+
+    /// Runs until told otherwise, then leaves the source.
+    pub async fn run(mut self, until: watch::Receiver<Until>) -> Result<(), PipelineError> {
+        let mut stop = Stop::new(until);
+        let result = self.run_until(&mut stop).await;
+        self.source.close().await;
+        result
+    }
+
+    async fn run_until(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
+        loop {
+            if stop.until() == Until::Now {
+                return Ok(());
+            }
+            let now = Instant::now();
+            if self.batch_is_due(now) || stop.until() == Until::Drained {
+                match self.settle(stop).await? {
+                    Outcome::Abandoned => self.reset(),
+                    Outcome::Done if stop.until() == Until::Drained && self.is_drained() => {
+                        return self.finish(stop).await;
+                    }
+                    Outcome::Done => {}
+                }
+            }
+            self.watch_silence(stop).await?;
+            let wake = self.wake();
+            let stuck = self.rebuilt.is_some() || self.registry.is_some();
+            let room = if stuck { 0 } else { self.settings.max_records.saturating_sub(self.gathered) };
+            tokio::select! {
+                biased;
+                () = stop.changed() => {}
+                polled = self.source.poll(room) => self.take(polled?),
+                () = until_instant(wake) => {}
+            }
+        }
+    }
+
+    /// Whether enough was gathered, or for long enough, or a wait of the merge is over.
+    fn batch_is_due(&self, now: Instant) -> bool {
+        let gathered = self.gathering.is_some_and(|since| now >= since + self.settings.max_age);
+        let retried = self.registry.as_ref().is_some_and(|(at, _)| now >= *at);
+        let waited = self.patience.is_some_and(|over| now >= over);
+        gathered || retried || waited || self.gathered >= self.settings.max_records
+    }
+
+    /// The next instant at which something has to be done though nothing comes.
+    fn wake(&self) -> Option<Instant> {
+        let limit = (self.settings.max_silence)(&self.rules.borrow());
+        let batch = self.gathering.map(|since| since + self.settings.max_age);
+        let registry = self.registry.as_ref().map(|(at, _)| *at);
+        [batch, registry, self.patience, self.silence.due(limit)].into_iter().flatten().min()
+    }
+
+    fn take(&mut self, polled: Polled) {
+        let now = Instant::now();
+        match polled {
+            Polled::Records(records) => {
+                self.silence.broken(now);
+                self.gathering.get_or_insert(now);
+                self.gathered += records.len();
+                self.inbox.extend(records);
+            }
+            Polled::Heartbeat => self.silence.heartbeat(now, (self.settings.max_silence)(&self.rules.borrow())),
+            Polled::Ends => {
+                // a partition at its end may be all that the merge waits for
+                self.gathering.get_or_insert(now);
+            }
+            Polled::Assigned(partitions) => {
+                self.silence.broken(now);
+                for partition in partitions {
+                    let slot = self.engine.assign(partition);
+                    self.lanes.insert(partition, (slot, Lane::default()));
+                }
+                tracing::info!(partitions = self.lanes.len(), "partitions assigned");
+                self.enter(Condition::Running);
+            }
+            Polled::Revoked(Revocation { partitions, lost, released }) => {
+                tracing::info!(partitions = partitions.len(), lost, "partitions revoked");
+                self.reset();
+                drop(released);
+            }
+        }
+    }
+
+    /// Forgets everything that is not committed; and, the changelog being the place from which state comes back, all state.
+    fn reset(&mut self) {
+        let options = Options { accept_rebuilt_source: self.settings.accept_rebuilt_source };
+        self.engine = Engine::new(Arc::clone(&self.domain), options);
+        self.lanes.clear();
+        self.inbox.clear();
+        self.registry = None;
+        self.committed.clear();
+        self.gathering = None;
+        self.gathered = 0;
+        self.patience = None;
+        self.rebuilt = None;
+        self.enter(Condition::Unassigned);
+    }
+
+    /// Applies everything that can be applied now, batch by batch.
+    async fn settle(&mut self, stop: &mut Stop) -> Result<Outcome, PipelineError> {
+        self.gathering = None;
+        self.gathered = 0;
+        self.patience = None;
+        self.decode();
+        loop {
+            for (partition, (_, lane)) in &mut self.lanes {
+                lane.at_end = self.source.at_end(*partition);
+            }
+            // one batch is judged by one set of rules
+            let rules = Arc::clone(&self.rules.borrow_and_update());
+            let progress = self.engine.advance(&rules, self.settings.max_changes);
+            let more = match &progress {
+                Progress::Busy => true,
+                Progress::Waiting(waiting) => self.pass_over(waiting, &rules, stop.until()),
+                Progress::Drained => false,
+                Progress::Rebuilt(_) => false,
+            };
+            if let Outcome::Abandoned = self.commit(&rules, stop).await? {
+                return Ok(Outcome::Abandoned);
+            }
+            if let Progress::Rebuilt(rebuilt) = progress {
+                self.stand_before(rebuilt, stop.until())?;
+            }
+            self.hold_back(&progress);
+            if !more || stop.until() == Until::Now {
+                return Ok(Outcome::Done);
+            }
+        }
+    }
+
+    /// Decodes what was polled, as far as the schema registry lets it.
+    fn decode(&mut self) {
+        let now = Instant::now();
+        while let Some(record) = self.inbox.pop_front() {
+            let partition = Partition::from(record.origin);
+            // a record of an assignment that is over is read again by whoever has its partition now
+            let Some((slot, lane)) = self.lanes.get_mut(&partition) else { continue };
+            let entry = match record.with(|record| self.domain.decode(record)) {
+                Decoded::Change(change) => Entry::Change(change),
+                Decoded::Ignored(label) => Entry::Ignored(label),
+                Decoded::Bad(bad) => Entry::Bad(Box::new(record.with(|record| DeadLetter::new(record, &bad)))),
+                Decoded::Unavailable(error) => {
+                    tracing::warn!(%error, "schema registry unavailable, decoding waits");
+                    self.inbox.push_front(record);
+                    let (at, backoff) = self.registry.get_or_insert_with(|| (now, Backoff::default()));
+                    *at = now + backoff.next();
+                    return self.enter(Condition::RegistryUnavailable(error.to_string()));
+                }
+            };
+            lane.arrived(now, record.origin.offset, record.size());
+            self.engine.push(*slot, record.origin.offset, entry);
+        }
+        if self.registry.take().is_some() {
+            self.enter(Condition::Running);
+        }
+    }
+
+    /// Lets the merge go on without partitions for which the smallest commit has waited long enough. It goes on with what
+    /// came that long ago, and no further: what came later waits for its own time.
+    fn pass_over(&mut self, waiting: &[Slot], rules: &D::Rules, until: Until) -> bool {
+        let now = Instant::now();
+        let head = self.lanes.values().filter_map(|(slot, lane)| Some((self.engine.offer(*slot)?, lane.oldest()?))).min();
+        let Some((_, head)) = head else { return false };
+        let max_idle = if until == Until::Drained { std::time::Duration::ZERO } else { self.settings.max_idle };
+        let mut over = head;
+        for (_, lane) in self.lanes.values().filter(|(slot, _)| waiting.contains(slot)) {
+            match lane.patience(head, max_idle) {
+                Some(patience) => over = over.max(patience),
+                None => return false,
+            }
+        }
+        if now < over {
+            self.patience = Some(over);
+            return false;
+        }
+        let newest = self.lanes.values().filter_map(|(_, lane)| lane.newest()).max();
+        let all_waited = newest.is_some_and(|newest| newest + max_idle <= now);
+        for slot in waiting {
+            self.engine.set_idle(*slot, true);
+        }
+        self.engine.advance(rules, if all_waited { self.settings.max_changes } else { 1 });
+        for slot in waiting {
+            self.engine.set_idle(*slot, false);
+        }
+        true
+    }
+
+    /// Stays in the group, reads nothing more, and says why; a drain cannot end well.
+    fn stand_before(&mut self, rebuilt: RebuiltSource, until: Until) -> Result<(), PipelineError> {
+        if until == Until::Drained {
+            return Err(rebuilt.into());
+        }
+        if self.rebuilt.replace(rebuilt).is_none() {
+            tracing::error!(error = %rebuilt, hint = RebuiltSource::HINT, "stopped before a rebuilt source");
+            self.enter(Condition::RebuiltSource(rebuilt.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Has the source keep the records of partitions that are far ahead, never of one that the merge waits for: a single
+    /// commit may be larger than any bound.
+    fn hold_back(&mut self, progress: &Progress) {
+        for (partition, (slot, lane)) in &mut self.lanes {
+            let waited_for = matches!(progress, Progress::Waiting(waiting) if waiting.contains(slot));
+            let bound = if lane.held { self.settings.max_buffered_bytes / 2 } else { self.settings.max_buffered_bytes };
+            let hold = lane.bytes() > bound && !waited_for;
+            if hold != lane.held {
+                lane.held = hold;
+                self.source.hold(*partition, hold);
+            }
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        let mut lanes = self.lanes.iter();
+        !self.lanes.is_empty()
+            && self.inbox.is_empty()
+            && lanes.all(|(partition, (slot, _))| self.source.at_end(*partition) && self.engine.buffered(*slot) == 0)
+    }
+
+    /// Everything was consumed and nothing more comes: closes what is open.
+    async fn finish(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
+        let rules = Arc::clone(&self.rules.borrow_and_update());
+        self.engine.close_all(&rules);
+        self.commit(&rules, stop).await.map(drop)
+    }
+
+    /// Closes what is open when no data has come for long.
+    async fn watch_silence(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
+        let now = Instant::now();
+        if !self.is_drained() {
+            self.silence.broken(now);
+            return Ok(());
+        }
+        let rules = Arc::clone(&self.rules.borrow_and_update());
+        if self.silence.take(now, (self.settings.max_silence)(&rules)) {
+            self.engine.close_all(&rules);
+            if let Outcome::Abandoned = self.commit(&rules, stop).await? {
+                self.reset();
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges what the engine gave, and repeats the commit until it is done.
+    async fn commit(&mut self, rules: &D::Rules, stop: &mut Stop) -> Result<Outcome, PipelineError> {
+        let output = self.engine.take_output();
+        if output.records == 0 && output.cases.is_empty() {
+            return Ok(Outcome::Done);
+        }
+        let Some(judgements) = self.judge(output.cases, rules, stop).await else { return Ok(Outcome::Abandoned) };
+        let consumed: BTreeMap<_, _> = self.engine.consumed().collect();
+        let moved: BTreeMap<_, _> =
+            consumed.iter().filter(|(key, at)| self.committed.get(*key) != Some(*at)).map(|(key, at)| (*key, *at)).collect();
+        let batch = Arc::new(Batch {
+            alerts: self.publish(&judgements),
+            dead_letters: output.dead_letters,
+            changelog: Vec::new(),
+            // a batch that moves nothing, such as one of silence, names all positions again
+            offsets: if moved.is_empty() { consumed } else { moved },
+        });
+        if let Outcome::Abandoned = self.commit_batch(&batch, stop).await? {
+            return Ok(Outcome::Abandoned);
+        }
+        for (partition, offset) in &batch.offsets {
+            self.committed.insert(*partition, *offset);
+            if let Some((_, lane)) = self.lanes.get_mut(partition) {
+                lane.consumed(*offset);
+            }
+        }
+        self.observer.committed(&Committed {
+            batch: &batch,
+            judgements: &judgements,
+            counts: &output.counts,
+            records: output.records,
+            stream_time: self.engine.stream_time(),
+        });
+        self.enter(Condition::Running);
+        Ok(Outcome::Done)
+    }
+
+    async fn commit_batch(&mut self, batch: &Arc<Batch>, stop: &mut Stop) -> Result<Outcome, PipelineError> {
+        let mut backoff = Backoff::default();
+        loop {
+            let why = match self.sink.commit(batch).await {
+                Ok(()) => return Ok(Outcome::Done),
+                Err(CommitError::Repeat(why)) => why,
+                Err(CommitError::Lost(why)) => {
+                    tracing::warn!(why, "batch abandoned: its partitions are gone");
+                    return Ok(Outcome::Abandoned);
+                }
+                Err(stop @ CommitError::Stop { .. }) => return Err(stop.into()),
+            };
+            tracing::warn!(why, "batch not committed, repeating it");
+            self.enter(Condition::SinkUnavailable(why));
+            if !backoff.wait(&mut self.source, stop).await {
+                return Ok(Outcome::Abandoned);
+            }
+        }
+    }
+
+    /// Asks every distinct question once, then judges. `None` if the batch is not wanted any more.
+    async fn judge(&mut self, cases: Vec<D::Case>, rules: &D::Rules, stop: &mut Stop) -> Option<Vec<D::Judgement>> {
+        let mut questions = Vec::new();
+        let mut places = HashMap::new();
+        let asked: Vec<Option<usize>> = cases
+            .iter()
+            .map(|case| {
+                let question = self.domain.question(case, rules)?;
+                Some(*places.entry(question).or_insert_with_key(|question| {
+                    questions.push(question.clone());
+                    questions.len() - 1
+                }))
+            })
+            .collect();
+        let answers = if questions.is_empty() { Vec::new() } else { self.answers(&questions, stop).await? };
+        let judged = cases.into_iter().zip(asked).map(|(case, place)| {
+            let answer = place.and_then(|place| answers.get(place));
+            self.domain.judge(case, answer, rules)
+        });
+        Some(judged.collect())
+    }
+
+    async fn answers(&mut self, questions: &[D::Question], stop: &mut Stop) -> Option<Vec<D::Answer>> {
+        let mut backoff = Backoff::default();
+        loop {
+            let answered = tokio::select! {
+                biased;
+                answered = self.lookup.lookup(questions) => answered,
+                () = self.source.revoking() => return None,
+                () = stop.overdue() => return None,
+            };
+            match answered {
+                Ok(answers) if answers.len() == questions.len() => return Some(answers),
+                Ok(answers) => {
+                    let (asked, answered) = (questions.len(), answers.len());
+                    tracing::error!(asked, answered, "lookup left questions unanswered, repeating it");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, questions = questions.len(), "lookup unavailable, repeating it");
+                    self.enter(Condition::LookupUnavailable(error.to_string()));
+                }
+            }
+            if !backoff.wait(&mut self.source, stop).await {
+                return None;
+            }
+        }
+    }
+
+    fn publish(&self, judgements: &[D::Judgement]) -> Vec<Alert> {
+        let detected_at = self.clock.now();
+        let mut alerts = Vec::new();
+        for judgement in judgements {
+            judgement.publish(detected_at, &mut |message| {
+                alerts.push(Alert { rule: message.rule, key: message.key.to_owned(), body: message.body.to_vec() });
+            });
+        }
+        alerts
+    }
+
+    fn enter(&mut self, condition: Condition) {
+        if self.condition != condition {
+            self.observer.condition(&condition);
+            self.condition = condition;
+        }
+    }
+}
+
+impl Backoff {
+    /// Waits for the next attempt; false if the batch is not wanted any more.
+    async fn wait(&mut self, source: &mut impl Source, stop: &mut Stop) -> bool {
+        let pause = self.next();
+        tokio::select! {
+            biased;
+            () = source.revoking() => false,
+            () = stop.wanted() => false,
+            () = sleep(pause) => true,
+        }
+    }
+}
+
+async fn until_instant(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl<D: Domain, S, K, L> std::fmt::Debug for Pipeline<D, S, K, L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline").field("lanes", &self.lanes).field("condition", &self.condition).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! When to stop, as the pipeline asks it at its various waits.
+
+use tokio::sync::watch;
+use tokio::time::{Duration, sleep};
+
+use super::Until;
+
+/// For how long a shutdown lets a lookup in flight go on.
+const GRACE: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(super) struct Stop {
+    until: watch::Receiver<Until>,
+    /// What the pipeline has last looked at.
+    known: Until,
+}
+
+impl Stop {
+    pub(super) fn new(until: watch::Receiver<Until>) -> Self {
+        let known = *until.borrow();
+        Self { until, known }
+    }
+
+    pub(super) fn until(&mut self) -> Until {
+        self.known = *self.until.borrow();
+        self.known
+    }
+
+    /// Something else is wanted than what was last looked at.
+    pub(super) async fn changed(&mut self) {
+        let known = self.known;
+        self.wait_for(|until| until != known).await;
+    }
+
+    /// The pipeline shall stop now.
+    pub(super) async fn wanted(&mut self) {
+        self.wait_for(|until| until == Until::Now).await;
+    }
+
+    /// The pipeline was to stop a moment ago.
+    pub(super) async fn overdue(&mut self) {
+        self.wanted().await;
+        sleep(GRACE).await;
+    }
+
+    async fn wait_for(&mut self, mut is_met: impl FnMut(Until) -> bool) {
+        if self.until.wait_for(|until| is_met(*until)).await.is_err() {
+            // nobody is left who could say anything else
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The ports of the pipeline: where records come from, and where a batch goes.
+//!
+//! The pipeline knows neither Kafka nor files. Live, `replay` and the simulation differ in what stands behind these two
+//! traits.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{DeadLetter, Partition};
+use crate::event::{Header, Origin, Record};
+
+/// Where records come from, in the order of offsets within each partition.
+pub trait Source: Send {
+    /// Waits for what comes next, at most `limit` records; with 0, for anything but records. Dropping the future loses
+    /// nothing.
+    fn poll(&mut self, limit: usize) -> impl Future<Output = Result<Polled, SourceError>> + Send;
+
+    /// Resolves when partitions are about to be taken away, or were: whatever is waited for, it is time to poll.
+    fn revoking(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// While held, a partition's records stay with the source, which bounds what it reads ahead.
+    fn hold(&mut self, partition: Partition, hold: bool);
+
+    /// Whether everything that the partition had when it was last looked at was handed over, and it could be looked at.
+    /// A partition that is out of reach is not at its end.
+    fn at_end(&self, partition: Partition) -> bool;
+
+    /// Leaves, so that others can have the partitions at once.
+    fn close(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// What a source has to say.
+#[derive(Debug)]
+pub enum Polled {
+    Records(Vec<OwnedRecord>),
+    /// The connector lives, whether or not the database is quiet.
+    Heartbeat,
+    /// A partition came to its end, or left it.
+    Ends,
+    /// The partitions that are read from now on.
+    Assigned(Vec<Partition>),
+    Revoked(Revocation),
+}
+
+/// Partitions that are taken away. They go when this is dropped: until then, what is in flight can be finished.
+#[derive(Debug)]
+pub struct Revocation {
+    pub partitions: Vec<Partition>,
+    /// They are gone already; nothing can be committed for them.
+    pub lost: bool,
+    /// Held for its drop.
+    pub released: Option<oneshot::Sender<()>>,
+}
+
+/// A source that cannot go on. What it can wait for, it waits for by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct SourceError {
+    /// Names the broker, topic or property.
+    pub detail: String,
+    /// What an operator can do about it.
+    pub hint: Option<String>,
+}
+
+/// Where a batch goes.
+pub trait Sink: Send {
+    /// Makes all of the batch durable, its offsets included, or none of it.
+    fn commit(&mut self, batch: &Arc<Batch>) -> impl Future<Output = Result<(), CommitError>> + Send;
+}
+
+/// What was done for a stretch of input: it happens as a whole, or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    pub alerts: Vec<Alert>,
+    pub dead_letters: Vec<DeadLetter>,
+    /// What of the state changed, by key.
+    pub changelog: Vec<StateChange>,
+    /// The offset after the last record whose effect is in the batch or an earlier one. Never empty: it is by these that
+    /// a sink in doubt finds out what happened.
+    pub offsets: BTreeMap<Partition, i64>,
+}
+
+/// A record of the alerts topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    pub rule: &'static str,
+    pub key: String,
+    /// One JSON object.
+    pub body: Vec<u8>,
+}
+
+/// A record of the changelog; `None` where nothing is open any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateChange {
+    pub key: String,
+    pub value: Option<Vec<u8>>,
+}
+
+/// Why a batch was not committed. In every case none of it is durable.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// To be repeated as it is.
+    #[error("batch not committed: {0}")]
+    Repeat(String),
+    /// The partitions belong to another member by now.
+    #[error("partitions lost: {0}")]
+    Lost(String),
+    /// Repeating would not help.
+    #[error("{detail}")]
+    Stop { detail: String, hint: Option<String> },
+}
+
+/// A record that outlives the poll it came with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnedRecord {
+    pub origin: Origin,
+    /// `None` where the broker keeps no time.
+    pub timestamp_ms: Option<i64>,
+    pub key: Option<Vec<u8>>,
+    /// `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl OwnedRecord {
+    /// Lends the record to `read`.
+    pub fn with<T>(&self, read: impl FnOnce(&Record<'_>) -> T) -> T {
+        let headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| Header { name: name.as_str(), value: value.as_deref() }).collect();
+        read(&Record {
+            origin: self.origin,
+            timestamp_ms: self.timestamp_ms,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            headers: &headers,
+        })
+    }
+
+    /// Bytes it takes in a buffer, roughly.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len)).sum();
+        size_of::<Self>() + self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers
+    }
+}
+
+impl fmt::Debug for OwnedRecord {
+    /// Where it came from and no more: rows hold personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OwnedRecord({})", self.origin)
+    }
+}

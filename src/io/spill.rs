@@ -1,0 +1,383 @@
+//! Decoded records put aside by partition, so that partitions that lie arbitrarily far apart in a file can be merged in
+//! bounded memory.
+//!
+//! Blocks of encoded entries are kept in memory up to a budget, then go to one unnamed temporary file. The index
+//! holds one small entry a block. A partition whose records do not come in the order of their offsets (files given in any
+//! order, captures that overlap) is read as several ascending runs, merged by offset; an offset that comes twice counts once.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine::{DeadLetter, Entry, Partition};
+use crate::event::{ChangeEvent, Identity, Lsn, Origin};
+use crate::time::Timestamp;
+
+/// Entries of one partition in ascending order of offsets, encoded.
+#[derive(Debug)]
+pub struct Block {
+    partition: Partition,
+    first_offset: i64,
+    last_offset: i64,
+    entries: u64,
+    bytes: Vec<u8>,
+}
+
+/// Encodes the entries of one chunk of input into blocks.
+#[derive(Debug, Default)]
+pub struct Blocks {
+    blocks: Vec<Block>,
+    /// The block that each partition's next entry goes to; few partitions, and neighbours often share one.
+    open: Vec<usize>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SpillError {
+    #[error("cannot write to a temporary file in {}", folder.display())]
+    Write { folder: PathBuf, source: io::Error },
+    #[error("cannot read back from a temporary file in {}", folder.display())]
+    Read { folder: PathBuf, source: io::Error },
+    #[error("a spilled entry does not decode")]
+    Corrupt(#[from] postcard::Error),
+}
+
+impl SpillError {
+    /// What an operator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Write { .. } | Self::Read { .. } => "TMPDIR names the folder; it needs about 200 bytes of room a change",
+            Self::Corrupt(_) => "the temporary file was changed by something else, or the disk is failing",
+        }
+    }
+}
+
+/// An entry as it is encoded. Origin's topic and partition are the block's.
+#[derive(serde::Serialize, serde::Deserialize)]
+enum Spilled<C, D> {
+    Change { commit: Lsn, event_time: Timestamp, identity: [u8; 16], body: C },
+    Ignored(u8),
+    Bad(D),
+}
+
+/// The labels of ignored records, so that an entry holds a number instead of a text.
+#[derive(Debug, Default)]
+pub struct Labels(std::sync::RwLock<Vec<&'static str>>);
+
+impl Labels {
+    fn index(&self, label: &'static str) -> u8 {
+        let find = |labels: &[&str]| labels.iter().position(|known| *known == label).and_then(|index| u8::try_from(index).ok());
+        if let Some(index) = find(&self.0.read().expect("no thread panics while it holds this lock")) {
+            return index;
+        }
+        let mut labels = self.0.write().expect("no thread panics while it holds this lock");
+        find(&labels).unwrap_or_else(|| {
+            labels.push(label);
+            u8::try_from(labels.len() - 1).expect("a domain has fewer than 256 reasons to ignore a record")
+        })
+    }
+
+    fn name(&self, index: u8) -> &'static str {
+        self.0.read().expect("no thread panics while it holds this lock")[usize::from(index)]
+    }
+}
+
+impl Blocks {
+    /// Appends a partition's next entry.
+    pub fn push<C: Serialize>(&mut self, origin: Origin, entry: &Entry<C>, labels: &Labels) -> Result<(), SpillError> {
+        let spilled = match entry {
+            Entry::Change(change) => Spilled::Change {
+                commit: change.commit,
+                event_time: change.event_time,
+                identity: change.identity.0.to_be_bytes(),
+                body: &change.body,
+            },
+            Entry::Ignored(label) => Spilled::Ignored(labels.index(label)),
+            Entry::Bad(letter) => Spilled::Bad(letter),
+        };
+        let block = self.block_for(origin);
+        block.last_offset = origin.offset;
+        block.entries += 1;
+        let mut bytes = std::mem::take(&mut block.bytes);
+        bytes.extend_from_slice(&origin.offset.to_le_bytes());
+        block.bytes = postcard::to_extend(&spilled, bytes)?;
+        Ok(())
+    }
+
+    fn block_for(&mut self, origin: Origin) -> &mut Block {
+        let partition = Partition::from(origin);
+        let known = self.open.iter().position(|&index| self.blocks[index].partition == partition);
+        let index = match known {
+            Some(place) if self.blocks[self.open[place]].last_offset < origin.offset => self.open[place],
+            known => {
+                let index = self.blocks.len();
+                self.blocks.push(Block {
+                    partition,
+                    first_offset: origin.offset,
+                    last_offset: origin.offset,
+                    entries: 0,
+                    bytes: Vec::new(),
+                });
+                match known {
+                    Some(place) => self.open[place] = index,
+                    None => self.open.push(index),
+                }
+                index
+            }
+        };
+        &mut self.blocks[index]
+    }
+}
+
+#[derive(Debug)]
+enum Stored {
+    Memory(Vec<u8>),
+    File { at: u64, len: usize },
+}
+
+/// Everything that was put aside.
+#[derive(Debug)]
+pub struct Spill {
+    labels: Arc<Labels>,
+    folder: PathBuf,
+    file: Option<File>,
+    file_len: u64,
+    memory_left: usize,
+    /// Ascending runs of each partition.
+    partitions: BTreeMap<Partition, Vec<RunIndex>>,
+    entries: u64,
+}
+
+#[derive(Debug)]
+struct RunIndex {
+    last_offset: i64,
+    blocks: Vec<Stored>,
+}
+
+impl Spill {
+    /// Keeps `memory` bytes; what is more goes to an unnamed file in `folder`.
+    #[must_use]
+    pub fn new(labels: Arc<Labels>, memory: usize, folder: &Path) -> Self {
+        Self {
+            labels,
+            folder: folder.to_owned(),
+            file: None,
+            file_len: 0,
+            memory_left: memory,
+            partitions: BTreeMap::new(),
+            entries: 0,
+        }
+    }
+
+    /// Appends the blocks of the next chunk of input.
+    pub fn add(&mut self, blocks: Blocks) -> Result<(), SpillError> {
+        for block in blocks.blocks {
+            self.entries += block.entries;
+            let (partition, first_offset, last_offset) = (block.partition, block.first_offset, block.last_offset);
+            let stored = self.store(block.bytes)?;
+            let runs = self.partitions.entry(partition).or_default();
+            match runs.last_mut() {
+                Some(run) if run.last_offset < first_offset => {
+                    run.last_offset = last_offset;
+                    run.blocks.push(stored);
+                }
+                _ => runs.push(RunIndex { last_offset, blocks: vec![stored] }),
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, bytes: Vec<u8>) -> Result<Stored, SpillError> {
+        if bytes.len() <= self.memory_left {
+            self.memory_left -= bytes.len();
+            return Ok(Stored::Memory(bytes));
+        }
+        let failed = |source| SpillError::Write { folder: self.folder.clone(), source };
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile_in(&self.folder).map_err(failed)?),
+        };
+        file.write_all(&bytes).map_err(failed)?;
+        let at = self.file_len;
+        self.file_len += bytes.len() as u64;
+        Ok(Stored::File { at, len: bytes.len() })
+    }
+
+    /// Entries of all partitions, those that lie there twice included.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// A reader for each partition, in the order of partitions.
+    #[must_use]
+    pub fn into_readers(self) -> Vec<PartitionReader> {
+        let source = Arc::new(Source { labels: self.labels, folder: self.folder, file: self.file });
+        let reader = |(partition, runs): (Partition, Vec<RunIndex>)| PartitionReader {
+            partition,
+            runs: runs.into_iter().map(|run| RunReader::new(run, Arc::clone(&source))).collect(),
+            last_offset: None,
+        };
+        self.partitions.into_iter().map(reader).collect()
+    }
+}
+
+#[derive(Debug)]
+struct Source {
+    labels: Arc<Labels>,
+    folder: PathBuf,
+    file: Option<File>,
+}
+
+/// Reads one partition back, in the order of offsets.
+#[derive(Debug)]
+pub struct PartitionReader {
+    partition: Partition,
+    runs: Vec<RunReader>,
+    last_offset: Option<i64>,
+}
+
+impl PartitionReader {
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// The next entry with its offset; `None` at the end.
+    pub fn read<C: DeserializeOwned>(&mut self) -> Result<Option<(i64, Entry<C>)>, SpillError> {
+        loop {
+            let mut next: Option<(usize, i64)> = None;
+            for (index, run) in self.runs.iter_mut().enumerate() {
+                if let Some(offset) = run.peek()?
+                    && next.is_none_or(|(_, least)| offset < least)
+                {
+                    next = Some((index, offset));
+                }
+            }
+            let Some((index, offset)) = next else { return Ok(None) };
+            let entry = self.runs[index].take(self.partition, offset)?;
+            if self.last_offset.is_none_or(|last| last < offset) {
+                self.last_offset = Some(offset);
+                return Ok(Some((offset, entry)));
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RunReader {
+    source: Arc<Source>,
+    blocks: std::vec::IntoIter<Stored>,
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl RunReader {
+    fn new(run: RunIndex, source: Arc<Source>) -> Self {
+        Self { source, blocks: run.blocks.into_iter(), bytes: Vec::new(), at: 0 }
+    }
+
+    /// The offset of the next entry.
+    fn peek(&mut self) -> Result<Option<i64>, SpillError> {
+        while self.at == self.bytes.len() {
+            match self.blocks.next() {
+                None => return Ok(None),
+                Some(Stored::Memory(bytes)) => self.bytes = bytes,
+                Some(Stored::File { at, len }) => {
+                    self.bytes.resize(len, 0);
+                    let file = self.source.file.as_ref().expect("a block lies in the file only if there is one");
+                    file.read_exact_at(&mut self.bytes, at)
+                        .map_err(|source| SpillError::Read { folder: self.source.folder.clone(), source })?;
+                }
+            }
+            self.at = 0;
+        }
+        let offset = self.bytes[self.at..].first_chunk().ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
+        Ok(Some(i64::from_le_bytes(*offset)))
+    }
+
+    /// The entry that was peeked at.
+    fn take<C: DeserializeOwned>(&mut self, partition: Partition, offset: i64) -> Result<Entry<C>, SpillError> {
+        let encoded = &self.bytes[self.at + size_of::<i64>()..];
+        let (spilled, rest) = postcard::take_from_bytes::<Spilled<C, DeadLetter>>(encoded)?;
+        self.at = self.bytes.len() - rest.len();
+        let origin = Origin { topic: partition.topic, partition: partition.partition, offset };
+        Ok(match spilled {
+            Spilled::Change { commit, event_time, identity, body } => {
+                let identity = Identity(u128::from_be_bytes(identity));
+                Entry::Change(ChangeEvent { commit, event_time, identity, origin, body })
+            }
+            Spilled::Ignored(label) => Entry::Ignored(self.source.labels.name(label)),
+            Spilled::Bad(letter) => Entry::Bad(Box::new(letter)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Topic;
+
+    fn entry(topic: Topic, partition: i32, offset: i64) -> (Origin, Entry<String>) {
+        let origin = Origin { topic, partition, offset };
+        let change = ChangeEvent {
+            commit: Lsn::from_sequence(7),
+            event_time: Timestamp::from_ms(offset).unwrap(),
+            identity: Identity(offset.unsigned_abs().into()),
+            origin,
+            body: format!("{topic}/{partition}/{offset}"),
+        };
+        (origin, if offset % 3 == 0 { Entry::Ignored("third") } else { Entry::Change(change) })
+    }
+
+    fn spill(memory: usize, chunks: &[&[(i32, i64)]]) -> Spill {
+        let topic = Topic::intern("spill.test");
+        let labels = Arc::new(Labels::default());
+        let mut spill = Spill::new(Arc::clone(&labels), memory, &std::env::temp_dir());
+        for chunk in chunks {
+            let mut blocks = Blocks::default();
+            for &(partition, offset) in *chunk {
+                let (origin, entry) = entry(topic, partition, offset);
+                blocks.push(origin, &entry, &labels).unwrap();
+            }
+            spill.add(blocks).unwrap();
+        }
+        spill
+    }
+
+    fn read(spill: Spill) -> Vec<(i32, Vec<i64>)> {
+        let topic = Topic::intern("spill.test");
+        let mut read = Vec::new();
+        for mut reader in spill.into_readers() {
+            let partition = reader.partition().partition;
+            let mut offsets = Vec::new();
+            while let Some((offset, got)) = reader.read::<String>().unwrap() {
+                assert_eq!(got, entry(topic, partition, offset).1);
+                offsets.push(offset);
+            }
+            read.push((partition, offsets));
+        }
+        read
+    }
+
+    #[test]
+    fn what_is_spilled_comes_back_the_same_from_memory_and_from_disk() {
+        for memory in [0, 40, 1 << 20] {
+            let spill = spill(memory, &[&[(0, 1), (1, 5), (0, 2)], &[(1, 6), (0, 3), (1, 9)]]);
+            assert_eq!(spill.entries(), 6);
+            assert_eq!(read(spill), [(0, vec![1, 2, 3]), (1, vec![5, 6, 9])]);
+        }
+    }
+
+    #[test]
+    fn offsets_are_read_in_order_and_once_however_the_files_were_given() {
+        let spill = spill(50, &[&[(0, 7), (0, 8), (0, 1)], &[(0, 2), (0, 8), (0, 9)], &[(0, 3), (0, 3), (0, 4)]]);
+        assert_eq!(read(spill), [(0, vec![1, 2, 3, 4, 7, 8, 9])]);
+    }
+}

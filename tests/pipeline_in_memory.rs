@@ -1,0 +1,387 @@
+//! The pipeline on ports in memory, with paused time.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use support::memory::Broker;
+use support::toy::{Limits, Rules, Toy, record};
+use tidewaiter::engine::Partition;
+use tidewaiter::engine::pipeline::{Committed, Condition, Observer, Pipeline, PipelineError, PipelineSettings, Ports, Until};
+use tidewaiter::engine::ports::CommitError;
+use tidewaiter::event::Topic;
+use tidewaiter::time::{ManualClock, Timestamp};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+fn partition(topic: &str) -> Partition {
+    Partition { topic: Topic::intern(topic), partition: 0 }
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A pipeline that runs until it is stopped.
+struct Daemon {
+    until: watch::Sender<Until>,
+    rules: watch::Sender<Arc<Rules>>,
+    limits: Limits,
+    conditions: watch::Receiver<Vec<Condition>>,
+    task: JoinHandle<Result<(), PipelineError>>,
+}
+
+struct Conditions(watch::Sender<Vec<Condition>>);
+
+impl Observer<Toy> for Conditions {
+    fn condition(&mut self, condition: &Condition) {
+        self.0.send_modify(|seen| seen.push(condition.clone()));
+    }
+
+    fn committed(&mut self, batch: &Committed<'_, Toy>) {
+        assert_eq!(batch.judgements.len(), batch.batch.alerts.len());
+    }
+}
+
+fn settings() -> PipelineSettings<Toy> {
+    PipelineSettings::new(|_| Duration::from_secs(60))
+}
+
+fn start(broker: &Broker, until: Until, settings: PipelineSettings<Toy>) -> Daemon {
+    let (until, until_receiver) = watch::channel(until);
+    let (rules, rules_receiver) = watch::channel(Arc::new("base"));
+    let (seen, conditions) = watch::channel(Vec::new());
+    let limits = Limits::default();
+    let ports = Ports { source: broker.clone(), sink: broker.clone(), lookup: limits.clone() };
+    let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
+    let pipeline = Pipeline::new(Arc::new(Toy), settings, ports, clock, rules_receiver).observed_by(Conditions(seen));
+    Daemon { until, rules, limits, conditions, task: tokio::spawn(pipeline.run(until_receiver)) }
+}
+
+/// Two topics: an account's first amount on one, its second on the other, in later commits.
+fn pairs(broker: &Broker, accounts: u64) {
+    let (a, b) = (partition("memory.a"), partition("memory.b"));
+    for n in 0..accounts {
+        let offset = i64::try_from(n).unwrap();
+        broker.append(record(a, offset, 2 * n + 1, &format!("K{n}"), offset));
+        broker.append(record(b, offset, 2 * n + 2, &format!("K{n}"), 1000));
+    }
+}
+
+fn both() -> [Partition; 2] {
+    [partition("memory.a"), partition("memory.b")]
+}
+
+fn expected(accounts: u64) -> Vec<String> {
+    (0..accounts).map(|n| format!("base:K{n}:{n}+1000:100")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drained_run_gives_every_alert_once_in_order_and_closes_what_is_open() {
+    let broker = Broker::with(&both());
+    pairs(&broker, 50);
+    broker.append(record(partition("memory.a"), 50, 1000, "alone", 7));
+    start(&broker, Until::Drained, settings()).task.await.unwrap().unwrap();
+    let mut alerts = expected(50);
+    alerts.push("base:alone:7:100".to_owned());
+    assert_eq!(broker.alerts(), alerts);
+    assert_eq!(broker.offsets(), [(both()[0], 51), (both()[1], 50)].into());
+    assert!(broker.closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_batch_size_gives_the_same_alerts() {
+    for size in [1, 2, 3, 7, 100] {
+        let broker = Broker::with(&both());
+        pairs(&broker, 20);
+        let settings = PipelineSettings { max_records: size, max_changes: size, ..settings() };
+        start(&broker, Until::Drained, settings).task.await.unwrap().unwrap();
+        assert_eq!(broker.alerts(), expected(20), "batches of {size}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_fails_is_repeated_whole_and_nothing_is_lost_or_doubled() {
+    let broker = Broker::with(&both());
+    pairs(&broker, 20);
+    for _ in 0..3 {
+        broker.refuse(CommitError::Repeat("broker away".to_owned()));
+    }
+    let settings = PipelineSettings { max_changes: 5, ..settings() };
+    let daemon = start(&broker, Until::Drained, settings);
+    daemon.task.await.unwrap().unwrap();
+    assert_eq!(broker.alerts(), expected(20));
+    assert_eq!(broker.attempts(), broker.batches().len() + 3);
+    assert!(daemon.conditions.borrow().contains(&Condition::SinkUnavailable("broker away".to_owned())));
+    assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::Running));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_whose_partitions_are_lost_is_read_again_by_whoever_has_them_next() {
+    let broker = Broker::with(&both());
+    pairs(&broker, 20);
+    broker.refuse(CommitError::Lost("generation is over".to_owned()));
+    let daemon = start(&broker, Until::Told, settings());
+    sleep(ms(100)).await;
+    assert_eq!((broker.attempts(), broker.batches().len()), (1, 0));
+    broker.revoke().await.unwrap_err();
+    broker.assign();
+    sleep(ms(5000)).await;
+    assert_eq!(broker.alerts(), expected(20));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_cannot_go_on_stops_the_run_with_its_hint() {
+    let broker = Broker::with(&both());
+    pairs(&broker, 1);
+    broker.refuse(CommitError::Stop { detail: "not authorised".to_owned(), hint: Some("grant Write".to_owned()) });
+    let error = start(&broker, Until::Drained, settings()).task.await.unwrap().unwrap_err();
+    assert_eq!((error.to_string().as_str(), error.hint()), ("not authorised", Some("grant Write")));
+    assert_eq!(broker.batches(), []);
+    assert!(broker.closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_lookup_is_away_nothing_is_emitted_and_then_everything_is() {
+    let broker = Broker::with(&both());
+    pairs(&broker, 3);
+    let daemon = start(&broker, Until::Told, settings());
+    *daemon.limits.away.lock().unwrap() = true;
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!(broker.alerts(), Vec::<String>::new());
+    assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::LookupUnavailable("limits are away".to_owned())));
+    *daemon.limits.away.lock().unwrap() = false;
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(broker.alerts(), expected(3));
+    assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::Running));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_is_answered_at_once_although_the_lookup_is_away() {
+    let broker = Broker::with(&both());
+    pairs(&broker, 3);
+    let daemon = start(&broker, Until::Told, settings());
+    *daemon.limits.away.lock().unwrap() = true;
+    sleep(Duration::from_secs(30)).await;
+    let asked = tokio::time::Instant::now();
+    broker.revoke().await.unwrap_err();
+    assert!(asked.elapsed() < ms(10), "{:?}", asked.elapsed());
+    *daemon.limits.away.lock().unwrap() = false;
+    broker.assign();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(broker.alerts(), expected(3));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_a_lookup_that_is_away_and_commits_nothing_of_the_batch() {
+    let broker = Broker::with(&both());
+    pairs(&broker, 3);
+    let daemon = start(&broker, Until::Told, settings());
+    *daemon.limits.away.lock().unwrap() = true;
+    sleep(Duration::from_secs(30)).await;
+    let asked = tokio::time::Instant::now();
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(3));
+    // what came before the first case to be judged, at most
+    assert_eq!(broker.alerts(), Vec::<String>::new());
+    assert!(broker.closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_questions_are_asked_once_a_batch() {
+    let broker = Broker::with(&both()[..1]);
+    for offset in 0..4 {
+        let commit = u64::try_from(offset).unwrap() + 1;
+        broker.append(record(both()[0], offset, commit, "K", offset));
+    }
+    let daemon = start(&broker, Until::Drained, settings());
+    daemon.task.await.unwrap().unwrap();
+    assert_eq!(broker.alerts(), ["base:K:0+1:100", "base:K:2+3:100"]);
+    assert_eq!(*daemon.limits.asked.lock().unwrap(), [["K".to_owned()]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_merge_waits_max_idle_for_a_partition_without_records_and_then_goes_on() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, PipelineSettings { max_idle: ms(500), max_age: ms(20), ..settings() });
+    sleep(ms(5000)).await;
+    broker.append(record(both()[0], 0, 1, "K", 1));
+    broker.append(record(both()[0], 1, 2, "K", 2));
+    sleep(ms(499)).await;
+    assert_eq!(broker.alerts(), Vec::<String>::new(), "however long the other was idle before");
+    sleep(ms(30)).await;
+    assert_eq!(broker.alerts(), ["base:K:1+2:100"]);
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_comes_within_max_idle_takes_its_place_in_commit_order_although_others_went_ahead_before() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    // a steady stream on one partition, so that the merge passes over the other again and again
+    for n in 0..20_i64 {
+        broker.append(record(both()[0], n, u64::try_from(n * 10 + 10).unwrap(), &format!("S{n}"), 0));
+        sleep(ms(100)).await;
+    }
+    // commit 302 comes 300 ms before commit 301
+    broker.append(record(both()[0], 20, 302, "K", 2));
+    sleep(ms(300)).await;
+    broker.append(record(both()[1], 0, 301, "K", 1));
+    sleep(ms(1500)).await;
+    assert!(broker.alerts().contains(&"base:K:1+2:100".to_owned()), "{:?}", broker.alerts());
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_merge_never_outruns_a_partition_that_has_more_to_offer() {
+    let broker = Broker::with(&both());
+    broker.lag(both()[1], true);
+    let daemon = start(&broker, Until::Told, settings());
+    broker.append(record(both()[0], 0, 10, "K", 2));
+    broker.append(record(both()[0], 1, 20, "L", 2));
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(broker.batches(), []);
+    broker.append(record(both()[1], 0, 5, "K", 1));
+    broker.lag(both()[1], false);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(broker.alerts(), ["base:K:1+2:100"]);
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_closes_what_is_open_and_names_the_offsets_again() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.append(record(both()[0], 0, 1, "K", 1));
+    sleep(Duration::from_millis(59_900)).await;
+    assert_eq!((broker.batches().len(), broker.alerts()), (1, Vec::new()));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(broker.alerts(), ["base:K:1:100"]);
+    assert_eq!(broker.batches()[1].offsets, [(both()[0], 1)].into());
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_out_of_reach_is_not_silence() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.append(record(both()[0], 0, 1, "K", 1));
+    sleep(Duration::from_secs(30)).await;
+    broker.lag(both()[1], true);
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(broker.alerts(), Vec::<String>::new());
+    broker.lag(both()[1], false);
+    sleep(Duration::from_secs(61)).await;
+    assert_eq!(broker.alerts(), ["base:K:1:100"]);
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_heartbeats_configured_silence_without_them_closes_nothing() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, PipelineSettings { heartbeats: true, ..settings() });
+    broker.append(record(both()[0], 0, 1, "K", 1));
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(broker.alerts(), Vec::<String>::new());
+    for _ in 0..8 {
+        broker.heartbeat();
+        sleep(Duration::from_secs(10)).await;
+    }
+    assert_eq!(broker.alerts(), ["base:K:1:100"]);
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_change_between_batches() {
+    let broker = Broker::with(&both()[..1]);
+    let daemon = start(&broker, Until::Told, settings());
+    for offset in 0..2 {
+        broker.append(record(both()[0], offset, u64::try_from(offset).unwrap() + 1, "K", offset));
+    }
+    sleep(Duration::from_secs(1)).await;
+    daemon.rules.send(Arc::new("other")).unwrap();
+    for offset in 2..4 {
+        broker.append(record(both()[0], offset, u64::try_from(offset).unwrap() + 1, "K", offset));
+    }
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(broker.alerts(), ["base:K:0+1:100", "other:K:2+3:100"]);
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_far_ahead_is_held_until_the_other_has_caught_up_and_one_that_is_waited_for_never() {
+    let broker = Broker::with(&both());
+    broker.lag(both()[1], true);
+    let daemon = start(&broker, Until::Told, PipelineSettings { max_buffered_bytes: 2_000, max_records: 10, ..settings() });
+    for offset in 0..100 {
+        broker.append(record(both()[0], offset, u64::try_from(offset).unwrap() + 1, &format!("A{offset}"), 0));
+    }
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(broker.held(), [both()[0]]);
+    // one commit of 100 records, many times the bound
+    for offset in 0..100 {
+        broker.append(record(both()[1], offset, 500, &format!("B{offset}"), 0));
+    }
+    broker.append(record(both()[1], 100, 501, "B", 0));
+    broker.lag(both()[1], false);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(broker.held(), []);
+    assert_eq!(broker.offsets(), [(both()[0], 100), (both()[1], 101)].into());
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_records_go_out_whole_with_the_batch_that_passes_them() {
+    let broker = Broker::with(&both()[..1]);
+    let mut bad = record(both()[0], 0, 1, "K", 1);
+    bad.value = Some(b"not json".to_vec());
+    broker.append(bad.clone());
+    start(&broker, Until::Drained, settings()).task.await.unwrap().unwrap();
+    let batches = broker.batches();
+    let [letter] = batches[0].dead_letters.as_slice() else { panic!("{batches:?}") };
+    assert_eq!((&letter.key, &letter.value, &letter.headers), (&bad.key, &bad.value, &bad.headers));
+    assert_eq!((letter.origin, letter.timestamp_ms), (bad.origin, bad.timestamp_ms));
+    assert_eq!(letter.reason, "not_toy");
+}
+
+/// A database that was rebuilt: positions start over, event times go on.
+fn rebuilt(broker: &Broker) {
+    broker.append(record(both()[0], 0, 100, "K", 1));
+    let mut fallen = record(both()[0], 1, 5, "L", 1);
+    fallen.value = Some(br#"{"at":200000,"commit":5,"account":"L","amount":1}"#.to_vec());
+    broker.append(fallen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuilt_source_stops_a_drain_and_holds_a_daemon_in_its_place() {
+    let broker = Broker::with(&both()[..1]);
+    rebuilt(&broker);
+    let error = start(&broker, Until::Drained, settings()).task.await.unwrap().unwrap_err();
+    assert!(matches!(error, PipelineError::Rebuilt(_)), "{error}");
+
+    let broker = Broker::with(&both()[..1]);
+    rebuilt(&broker);
+    let daemon = start(&broker, Until::Told, settings());
+    sleep(Duration::from_secs(120)).await;
+    assert!(matches!(daemon.conditions.borrow().last(), Some(Condition::RebuiltSource(_))));
+    assert_eq!(broker.offsets(), [(both()[0], 1)].into(), "what came before it was applied");
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}

@@ -1,0 +1,197 @@
+//! Ports in memory: partitions that a test fills, and a sink that fails when told to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use tidewaiter::engine::Partition;
+use tidewaiter::engine::ports::{Batch, CommitError, OwnedRecord, Polled, Revocation, Sink, Source, SourceError};
+use tokio::sync::{Notify, oneshot};
+
+/// The broker's side, shared by the ports and the test.
+#[derive(Clone, Debug, Default)]
+pub struct Broker(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    logs: BTreeMap<Partition, Vec<OwnedRecord>>,
+    /// Partitions that have more than they show: not at their end, whatever was read.
+    lagging: Vec<Partition>,
+    positions: BTreeMap<Partition, usize>,
+    held: Vec<Partition>,
+    events: VecDeque<Polled>,
+    revoking: bool,
+    closed: bool,
+    polls: usize,
+    batches: Vec<Batch>,
+    refusals: VecDeque<CommitError>,
+    attempts: usize,
+}
+
+impl Broker {
+    pub fn with(partitions: &[Partition]) -> Self {
+        let broker = Self::default();
+        for partition in partitions {
+            broker.state(|state| state.logs.insert(*partition, Vec::new()));
+        }
+        broker.assign();
+        broker
+    }
+
+    fn state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let result = act(&mut self.0.state.lock().unwrap());
+        self.0.changed.notify_one();
+        result
+    }
+
+    pub fn append(&self, record: OwnedRecord) {
+        self.state(|state| {
+            let log = state.logs.get_mut(&Partition::from(record.origin)).unwrap();
+            assert_eq!(usize::try_from(record.origin.offset).unwrap(), log.len());
+            log.push(record);
+        });
+    }
+
+    /// Gives all partitions to the source, from the committed offsets on.
+    pub fn assign(&self) {
+        let committed = self.offsets();
+        self.state(|state| {
+            let partitions: Vec<_> = state.logs.keys().copied().collect();
+            for partition in &partitions {
+                let next = committed.get(partition).copied().unwrap_or(0);
+                state.positions.insert(*partition, usize::try_from(next).unwrap());
+            }
+            state.revoking = false;
+            state.events.push_back(Polled::Assigned(partitions));
+        });
+    }
+
+    /// Takes all partitions away; the receiver resolves when the pipeline has let go.
+    pub fn revoke(&self) -> oneshot::Receiver<()> {
+        let (released, receiver) = oneshot::channel();
+        self.state(|state| {
+            let partitions = std::mem::take(&mut state.positions).into_keys().collect();
+            state.revoking = true;
+            state.events.push_back(Polled::Revoked(Revocation { partitions, lost: false, released: Some(released) }));
+        });
+        receiver
+    }
+
+    pub fn heartbeat(&self) {
+        self.state(|state| state.events.push_back(Polled::Heartbeat));
+    }
+
+    pub fn lag(&self, partition: Partition, lagging: bool) {
+        self.state(|state| {
+            state.lagging.retain(|known| *known != partition);
+            if lagging {
+                state.lagging.push(partition);
+            }
+            state.events.push_back(Polled::Ends);
+        });
+    }
+
+    pub fn refuse(&self, error: CommitError) {
+        self.state(|state| state.refusals.push_back(error));
+    }
+
+    pub fn batches(&self) -> Vec<Batch> {
+        self.state(|state| state.batches.clone())
+    }
+
+    /// How often a batch was offered.
+    pub fn attempts(&self) -> usize {
+        self.state(|state| state.attempts)
+    }
+
+    pub fn alerts(&self) -> Vec<String> {
+        let batches = self.batches();
+        let alerts = batches.iter().flat_map(|batch| &batch.alerts);
+        alerts.map(|alert| String::from_utf8(alert.body.clone()).unwrap()).collect()
+    }
+
+    pub fn offsets(&self) -> BTreeMap<Partition, i64> {
+        self.batches().into_iter().flat_map(|batch| batch.offsets).collect()
+    }
+
+    pub fn held(&self) -> Vec<Partition> {
+        self.state(|state| state.held.clone())
+    }
+
+    pub fn closed(&self) -> bool {
+        self.state(|state| state.closed)
+    }
+}
+
+impl State {
+    fn next(&mut self, limit: usize) -> Option<Polled> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        let mut records = Vec::new();
+        for (partition, position) in &mut self.positions {
+            if self.held.contains(partition) {
+                continue;
+            }
+            let log = &self.logs[partition];
+            let take = (log.len() - *position).min(limit - records.len());
+            records.extend_from_slice(&log[*position..*position + take]);
+            *position += take;
+        }
+        (!records.is_empty()).then_some(Polled::Records(records))
+    }
+}
+
+impl Source for Broker {
+    async fn poll(&mut self, limit: usize) -> Result<Polled, SourceError> {
+        loop {
+            if let Some(polled) = self.0.state.lock().unwrap().next(limit) {
+                return Ok(polled);
+            }
+            self.0.changed.notified().await;
+        }
+    }
+
+    async fn revoking(&mut self) {
+        while !self.0.state.lock().unwrap().revoking {
+            self.0.changed.notified().await;
+        }
+    }
+
+    fn hold(&mut self, partition: Partition, hold: bool) {
+        let mut state = self.0.state.lock().unwrap();
+        state.held.retain(|held| *held != partition);
+        if hold {
+            state.held.push(partition);
+        }
+    }
+
+    fn at_end(&self, partition: Partition) -> bool {
+        let state = self.0.state.lock().unwrap();
+        let lagging = state.lagging.contains(&partition);
+        !lagging && state.positions.get(&partition).is_some_and(|position| *position == state.logs[&partition].len())
+    }
+
+    async fn close(&mut self) {
+        self.0.state.lock().unwrap().closed = true;
+    }
+}
+
+impl Sink for Broker {
+    async fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
+        let mut state = self.0.state.lock().unwrap();
+        state.attempts += 1;
+        match state.refusals.pop_front() {
+            Some(error) => Err(error),
+            None => {
+                state.batches.push(Batch::clone(batch));
+                Ok(())
+            }
+        }
+    }
+}
