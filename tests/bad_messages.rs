@@ -23,7 +23,7 @@ fn fifty_are_bad_each_for_its_reason_and_the_good_ones_are_good() {
             Decoded::Ignored(label) => writeln!(reasons, "{line}: ignored: {label}").unwrap(),
             Decoded::Bad(message) => {
                 bad += 1;
-                writeln!(reasons, "{line}: {}: {message}\n", message.reason);
+                writeln!(reasons, "{line}: {}: {message}", message.reason).unwrap();
                 if let Some(hint) = message.hint {
                     writeln!(reasons, "    hint: {hint}").unwrap();
                 }
