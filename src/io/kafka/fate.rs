@@ -103,7 +103,9 @@ pub(super) fn hint(error: &KafkaError) -> Option<String> {
         Code::ClusterAuthorizationFailed => "grant IdempotentWrite on the cluster",
         Code::SaslAuthenticationFailed | Code::Authentication => "check the credentials under [kafka.properties]",
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => "create the topic, or correct its name",
-        Code::MessageSizeTooLarge => "raise max.message.bytes of the output topics and message.max.bytes under [kafka.properties]",
+        Code::MessageSizeTooLarge => {
+            "raise max.message.bytes of the output topics and message.max.bytes under [kafka.properties]"
+        }
         Code::InvalidTransactionTimeout => "lower transaction.timeout.ms under [kafka.properties]",
         Code::InvalidRecord => "set cleanup.policy=delete on the output topics: a dead letter may have no key",
         Code::AutoOffsetReset | Code::OffsetOutOfRange => {
