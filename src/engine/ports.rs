@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
@@ -68,7 +69,7 @@ pub struct SourceError {
 /// Where a batch goes.
 pub trait Sink: Send {
     /// Makes all of the batch durable, its offsets included, or none of it.
-    fn commit(&mut self, batch: &Batch) -> impl Future<Output = Result<(), CommitError>> + Send;
+    fn commit(&mut self, batch: &Arc<Batch>) -> impl Future<Output = Result<(), CommitError>> + Send;
 }
 
 /// What was done for a stretch of input: it happens as a whole, or not at all.

@@ -183,13 +183,13 @@ impl Source for Broker {
 }
 
 impl Sink for Broker {
-    async fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
+    async fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
         let mut state = self.0.state.lock().unwrap();
         state.attempts += 1;
         match state.refusals.pop_front() {
             Some(error) => Err(error),
             None => {
-                state.batches.push(batch.clone());
+                state.batches.push(Batch::clone(batch));
                 Ok(())
             }
         }

@@ -437,13 +437,13 @@ where
         let consumed: BTreeMap<_, _> = self.engine.consumed().collect();
         let moved: BTreeMap<_, _> =
             consumed.iter().filter(|(key, at)| self.committed.get(*key) != Some(*at)).map(|(key, at)| (*key, *at)).collect();
-        let batch = Batch {
+        let batch = Arc::new(Batch {
             alerts: self.publish(&judgements),
             dead_letters: output.dead_letters,
             changelog: Vec::new(),
             // a batch that moves nothing, such as one of silence, names all positions again
             offsets: if moved.is_empty() { consumed } else { moved },
-        };
+        });
         if let Outcome::Abandoned = self.commit_batch(&batch, stop).await? {
             return Ok(Outcome::Abandoned);
         }
@@ -464,7 +464,7 @@ where
         Ok(Outcome::Done)
     }
 
-    async fn commit_batch(&mut self, batch: &Batch, stop: &mut Stop) -> Result<Outcome, PipelineError> {
+    async fn commit_batch(&mut self, batch: &Arc<Batch>, stop: &mut Stop) -> Result<Outcome, PipelineError> {
         let mut backoff = Backoff::default();
         loop {
             let why = match self.sink.commit(batch).await {

@@ -1,0 +1,175 @@
+//! What both clients share: how brokers are reached, and librdkafka's log.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+/// How long one call to the brokers may take before it counts as failed.
+pub(super) const OPERATION: Duration = Duration::from_secs(30);
+
+/// How brokers are reached, and as whom.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Connection {
+    pub bootstrap_servers: String,
+    pub group_id: String,
+    /// Names this member of the group, so that it is known again after a restart: static membership, and a transactional id
+    /// by which an unfinished transaction is ended at once. Two that run at the same time must not share it.
+    pub instance_id: Option<String>,
+    /// librdkafka's properties, passed through.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Properties that decide whether alerts are lost or doubled, and why each is not for the configuration to set.
+pub const RESERVED: [(&str, &str); 15] = [
+    ("acks", "transactions need all"),
+    ("auto.offset.reset", "set source.start; a position that is gone later is an error, never skipped"),
+    ("bootstrap.servers", "set kafka.bootstrap_servers"),
+    ("enable.auto.commit", "offsets are committed with the alerts, in one transaction"),
+    ("enable.auto.offset.store", "offsets are committed with the alerts, in one transaction"),
+    ("enable.idempotence", "transactions need it"),
+    ("enable.partition.eof", "ends of partitions are told by statistics"),
+    ("group.id", "set kafka.group_id"),
+    ("group.instance.id", "set kafka.instance_id"),
+    ("group.protocol", "the newer protocol does not promise that both topics are assigned alike"),
+    ("isolation.level", "records of aborted transactions must not be read"),
+    ("partition.assignment.strategy", "equal partition numbers of both topics must go to one member"),
+    ("partitioner", "alerts are partitioned as Java's producers do"),
+    ("statistics.interval.ms", "ends of partitions are told by statistics"),
+    ("transactional.id", "it follows from kafka.group_id and kafka.instance_id"),
+];
+
+impl Connection {
+    #[must_use]
+    pub fn new(bootstrap_servers: &str, group_id: &str) -> Self {
+        Self {
+            bootstrap_servers: bootstrap_servers.to_owned(),
+            group_id: group_id.to_owned(),
+            instance_id: None,
+            properties: BTreeMap::new(),
+        }
+    }
+
+    /// Our defaults, then the configuration's properties, then what must hold.
+    fn client(&self, defaults: &[(&str, &str)], laws: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set_log_level(RDKafkaLogLevel::Info);
+        config.set("client.id", "tidewaiter");
+        for (key, value) in defaults {
+            config.set(*key, *value);
+        }
+        for (key, value) in &self.properties {
+            config.set(key, value);
+        }
+        config.set("bootstrap.servers", &self.bootstrap_servers);
+        for (key, value) in laws {
+            config.set(*key, *value);
+        }
+        config
+    }
+
+    pub(super) fn consumer(&self) -> ClientConfig {
+        let mut config = self.client(
+            &[
+                // beyond this librdkafka stops fetching; what it holds comes on top of the buffers of the shelf
+                ("queued.max.messages.kbytes", "16384"),
+                // it looks again after this long; its default of 1 s would starve a fast pipeline
+                ("fetch.queue.backoff.ms", "10"),
+            ],
+            &[
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                ("auto.offset.reset", "error"),
+                ("isolation.level", "read_committed"),
+                ("partition.assignment.strategy", "range"),
+                ("statistics.interval.ms", "100"),
+            ],
+        );
+        config.set("group.id", &self.group_id);
+        if let Some(instance) = &self.instance_id {
+            config.set("group.instance.id", instance);
+        }
+        config
+    }
+
+    pub(super) fn producer(&self) -> ClientConfig {
+        let mut config = self.client(
+            &[("compression.type", "lz4"), ("linger.ms", "1")],
+            &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")],
+        );
+        config.set("transactional.id", self.transactional_id());
+        config
+    }
+
+    fn transactional_id(&self) -> String {
+        match &self.instance_id {
+            Some(instance) => format!("{}-{instance}", self.group_id),
+            // unique among the members that run; what a dead one left open ends by its time-out
+            None => format!("{}-{}-{}", self.group_id, host(), std::process::id()),
+        }
+    }
+}
+
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
+}
+
+impl fmt::Debug for Connection {
+    /// Without the values of properties: some are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("group_id", &self.group_id)
+            .field("instance_id", &self.instance_id)
+            .field("properties", &self.properties.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// librdkafka's own log lines.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        // it retries by itself what it calls an error; what it cannot retry comes as an error of the call
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(key: &str, value: &str) -> Connection {
+        let mut connection = Connection::new("localhost:9092", "tidewaiter");
+        connection.properties.insert(key.to_owned(), value.to_owned());
+        connection
+    }
+
+    #[test]
+    fn properties_override_defaults_but_not_what_exactly_once_needs() {
+        assert_eq!(with("linger.ms", "50").producer().get("linger.ms"), Some("50"));
+        assert_eq!(with("acks", "1").producer().get("acks"), Some("all"));
+        assert_eq!(with("isolation.level", "read_uncommitted").consumer().get("isolation.level"), Some("read_committed"));
+        assert_eq!(with("bootstrap.servers", "elsewhere:1").consumer().get("bootstrap.servers"), Some("localhost:9092"));
+    }
+
+    #[test]
+    fn no_property_value_is_printed() {
+        let printed = format!("{:?}", with("sasl.password", "hunter2"));
+        assert!(printed.contains("sasl.password") && !printed.contains("hunter2"), "{printed}");
+    }
+
+    #[test]
+    fn a_named_instance_keeps_its_transactional_id_over_restarts() {
+        let named = Connection { instance_id: Some("a".to_owned()), ..with("linger.ms", "1") };
+        assert_eq!(named.producer().get("transactional.id"), Some("tidewaiter-a"));
+        assert_eq!(named.consumer().get("group.instance.id"), Some("a"));
+    }
+}

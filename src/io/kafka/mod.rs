@@ -1,0 +1,24 @@
+//! Kafka behind the ports of the pipeline, by librdkafka.
+//!
+//! ```text
+//!  brokers ─► poll thread: BaseConsumer ─► shelf: bounded buffers by partition ─► KafkaSource (async)
+//!                 │  rebalances: answered when the pipeline has let go               │ pipeline
+//!                 ▼ group metadata, committed offsets                                ▼
+//!  brokers ◄─ producer thread: one transaction a batch ◄───────────────────── KafkaSink (async)
+//! ```
+//!
+//! librdkafka's calls block, so both clients have a thread of their own. What becomes of each class of error stands in one
+//! table, in `fate.rs`.
+
+pub mod client;
+mod fate;
+pub mod mock;
+mod shelf;
+pub mod sink;
+pub mod source;
+mod statistics;
+
+pub use client::{Connection, RESERVED};
+pub use mock::EmbeddedBroker;
+pub use sink::{KafkaSink, Outputs};
+pub use source::{KafkaSource, Membership, Start, Subscription};

@@ -1,0 +1,364 @@
+//! Between the poll thread and the pipeline: records by partition, bounded, and what happened to the assignment.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::engine::Partition;
+use crate::engine::ports::{OwnedRecord, Polled, Revocation, SourceError};
+
+/// A partition with more bytes than this on the shelf is paused, and goes on at half of it.
+const LANE_BYTES: usize = 8 * 1024 * 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lanes: BTreeMap<Partition, Lane>,
+    events: VecDeque<Polled>,
+    /// Partitions are taken away, and the pipeline has not let go.
+    revoking: bool,
+    /// Some partition came to its end or left it since this was last said.
+    ends_changed: bool,
+    error: Option<SourceError>,
+    closing: bool,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    records: VecDeque<OwnedRecord>,
+    bytes: usize,
+    /// The offset after the last record that was put here.
+    next: Option<i64>,
+    /// Where the partition ends, if everything before was fetched; it may still be on its way here.
+    end: Option<i64>,
+    at_end: bool,
+    /// Kept from the pipeline.
+    held: bool,
+    /// Kept from the shelf.
+    paused: bool,
+}
+
+impl Shelf {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no thread panics while it holds this lock")
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.changed.notify_one();
+        result
+    }
+
+    // The poll thread's side.
+
+    /// Partitions, and the offset that each is read from where it is known.
+    pub(super) fn assigned(&self, partitions: &BTreeMap<Partition, Option<i64>>) {
+        self.change(|state| {
+            state.lanes = partitions.iter().map(|(key, next)| (*key, Lane { next: *next, ..Lane::default() })).collect();
+            state.events.push_back(Polled::Assigned(partitions.keys().copied().collect()));
+        });
+    }
+
+    /// Takes everything away. The pipeline lets go by dropping the other end.
+    pub(super) fn revoke(&self, lost: bool) -> oneshot::Receiver<()> {
+        let (released, receiver) = oneshot::channel();
+        self.change(|state| {
+            let partitions = std::mem::take(&mut state.lanes).into_keys().collect();
+            state.revoking = true;
+            state.events.push_back(Polled::Revoked(Revocation { partitions, lost, released: Some(released) }));
+        });
+        receiver
+    }
+
+    pub(super) fn released(&self) {
+        self.lock().revoking = false;
+    }
+
+    /// Puts a record here. True if its partition shall be paused now.
+    pub(super) fn put(&self, record: OwnedRecord) -> bool {
+        let offset = record.origin.offset;
+        self.change(|state| {
+            let Some(lane) = state.lanes.get_mut(&Partition::from(record.origin)) else { return false };
+            // after a pause librdkafka may hand over again what it had handed over
+            if lane.next.is_some_and(|next| offset < next) {
+                return false;
+            }
+            lane.next = Some(offset + 1);
+            lane.bytes += record.size();
+            lane.records.push_back(record);
+            state.ends_changed |= std::mem::take(&mut lane.at_end);
+            let pause = lane.bytes > LANE_BYTES && !lane.paused;
+            lane.paused |= pause;
+            pause
+        })
+    }
+
+    /// Partitions that were paused and have room again.
+    pub(super) fn resumable(&self) -> Vec<Partition> {
+        let mut state = self.lock();
+        let lanes = state.lanes.iter_mut().filter(|(_, lane)| lane.paused && lane.bytes <= LANE_BYTES / 2);
+        lanes
+            .map(|(partition, lane)| {
+                lane.paused = false;
+                // nothing was fetched meanwhile, so nothing is known of its end
+                lane.end = None;
+                *partition
+            })
+            .collect()
+    }
+
+    /// What statistics say about ends.
+    pub(super) fn fetched(&self, ends: &BTreeMap<Partition, Option<i64>>) {
+        self.look_at_ends(false, |partition, lane| {
+            lane.end = ends.get(partition).copied().flatten().filter(|_| !lane.paused);
+        });
+    }
+
+    /// librdkafka had nothing more to hand over: what it had fetched is all here.
+    pub(super) fn is_drained(&self) {
+        self.look_at_ends(true, |_, _| {});
+    }
+
+    fn look_at_ends(&self, all_is_here: bool, update: impl Fn(&Partition, &mut Lane)) {
+        let mut state = self.lock();
+        let mut changed = false;
+        for (partition, lane) in &mut state.lanes {
+            update(partition, lane);
+            changed |= lane.look(all_is_here);
+        }
+        if changed {
+            state.ends_changed = true;
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    pub(super) fn heartbeat(&self) {
+        self.change(|state| {
+            // one says as much as many
+            if !matches!(state.events.back(), Some(Polled::Heartbeat)) {
+                state.events.push_back(Polled::Heartbeat);
+            }
+        });
+    }
+
+    pub(super) fn fail(&self, error: SourceError) {
+        self.change(|state| state.error = Some(error));
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.lock().closing
+    }
+
+    // The pipeline's side.
+
+    pub(super) async fn poll(&self, limit: usize) -> Result<Polled, SourceError> {
+        loop {
+            if let Some(polled) = self.next(limit) {
+                return polled;
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    fn next(&self, limit: usize) -> Option<Result<Polled, SourceError>> {
+        self.lock().next(limit)
+    }
+
+    pub(super) async fn revoking(&self) {
+        while !self.is_revoking() {
+            self.changed.notified().await;
+        }
+    }
+
+    fn is_revoking(&self) -> bool {
+        self.lock().revoking
+    }
+
+    pub(super) fn hold(&self, partition: Partition, hold: bool) {
+        self.change(|state| {
+            if let Some(lane) = state.lanes.get_mut(&partition) {
+                lane.held = hold;
+            }
+        });
+    }
+
+    pub(super) fn at_end(&self, partition: Partition) -> bool {
+        self.lock().lanes.get(&partition).is_some_and(|lane| lane.at_end && lane.records.is_empty())
+    }
+
+    pub(super) fn close(&self) {
+        self.change(|state| {
+            state.closing = true;
+            // a rebalance that waits for the pipeline need not wait any longer
+            state.events.clear();
+        });
+    }
+}
+
+impl State {
+    fn next(&mut self, limit: usize) -> Option<Result<Polled, SourceError>> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(Ok(event));
+        }
+        if let Some(error) = self.error.take() {
+            return Some(Err(error));
+        }
+        let mut records = Vec::new();
+        for lane in self.lanes.values_mut().filter(|lane| !lane.held) {
+            let take = lane.records.len().min(limit - records.len());
+            for record in lane.records.drain(..take) {
+                lane.bytes -= record.size();
+                records.push(record);
+            }
+        }
+        if !records.is_empty() {
+            return Some(Ok(Polled::Records(records)));
+        }
+        std::mem::take(&mut self.ends_changed).then_some(Ok(Polled::Ends))
+    }
+}
+
+impl Lane {
+    /// Looks whether the partition is at its end: all that was fetched is here, and there is nothing after it. Gives
+    /// whether that changed.
+    fn look(&mut self, all_is_here: bool) -> bool {
+        let at_end = match (self.end, self.next) {
+            (Some(end), Some(next)) => next == end || (next < end && (all_is_here || self.at_end)),
+            (Some(_), None) => all_is_here || self.at_end,
+            (None, _) => false,
+        };
+        std::mem::replace(&mut self.at_end, at_end) != at_end
+    }
+}
+
+/// Waits until the other end is dropped, at most so long.
+pub(super) fn wait_for_release(mut released: oneshot::Receiver<()>, at_most: Duration, closing: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        match released.try_recv() {
+            Ok(()) | Err(oneshot::error::TryRecvError::Closed) => return true,
+            Err(oneshot::error::TryRecvError::Empty) if closing() || start.elapsed() > at_most => return false,
+            Err(oneshot::error::TryRecvError::Empty) => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Origin, Topic};
+
+    fn partition() -> Partition {
+        Partition { topic: Topic::intern("shelf.t"), partition: 0 }
+    }
+
+    fn record(offset: i64, size: usize) -> OwnedRecord {
+        let origin = Origin { topic: partition().topic, partition: 0, offset };
+        OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(vec![0; size]), headers: Vec::new() }
+    }
+
+    fn shelf(next: Option<i64>) -> Shelf {
+        let shelf = Shelf::default();
+        shelf.assigned(&[(partition(), next)].into());
+        assert!(matches!(take(&shelf), Some(Polled::Assigned(_))));
+        shelf
+    }
+
+    fn take(shelf: &Shelf) -> Option<Polled> {
+        shelf.next(100).map(Result::unwrap)
+    }
+
+    fn offsets(polled: Option<Polled>) -> Vec<i64> {
+        match polled {
+            Some(Polled::Records(records)) => records.iter().map(|record| record.origin.offset).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_partition_is_at_its_end_once_the_last_record_before_it_was_taken() {
+        let shelf = shelf(Some(5));
+        shelf.put(record(5, 1));
+        shelf.fetched(&[(partition(), Some(7))].into());
+        assert!(!shelf.at_end(partition()), "6 is on its way");
+        shelf.put(record(6, 1));
+        shelf.fetched(&[(partition(), Some(7))].into());
+        assert!(!shelf.at_end(partition()), "6 was not taken");
+        assert_eq!(offsets(take(&shelf)), [5, 6]);
+        assert!(shelf.at_end(partition()));
+        assert!(matches!(take(&shelf), Some(Polled::Ends)));
+        shelf.put(record(7, 1));
+        assert_eq!(offsets(take(&shelf)), [7]);
+        assert!(!shelf.at_end(partition()), "until it is known again");
+    }
+
+    #[test]
+    fn where_the_last_offset_is_a_transaction_marker_the_end_is_known_when_nothing_more_is_handed_over() {
+        let shelf = shelf(None);
+        shelf.put(record(0, 1));
+        assert_eq!(offsets(take(&shelf)), [0]);
+        shelf.fetched(&[(partition(), Some(2))].into());
+        assert!(!shelf.at_end(partition()));
+        shelf.is_drained();
+        assert!(shelf.at_end(partition()));
+        shelf.fetched(&[(partition(), Some(2))].into());
+        assert!(shelf.at_end(partition()), "and stays so");
+        shelf.fetched(&[(partition(), None)].into());
+        assert!(!shelf.at_end(partition()), "out of reach");
+    }
+
+    #[test]
+    fn a_full_partition_is_paused_once_and_goes_on_when_half_is_taken() {
+        let shelf = shelf(None);
+        let third = LANE_BYTES / 3;
+        assert_eq!((0..3).map(|n| shelf.put(record(n, third))).collect::<Vec<_>>(), [false, false, true]);
+        assert!(!shelf.put(record(3, third)), "said already");
+        assert_eq!(shelf.resumable(), []);
+        assert_eq!(offsets(take(&shelf)), [0, 1, 2, 3]);
+        assert_eq!(shelf.resumable(), [partition()]);
+        assert_eq!(shelf.resumable(), []);
+    }
+
+    #[test]
+    fn what_was_handed_over_before_is_not_taken_again() {
+        let shelf = shelf(Some(3));
+        for offset in [2, 3, 4, 3, 4, 5] {
+            shelf.put(record(offset, 1));
+        }
+        assert_eq!(offsets(take(&shelf)), [3, 4, 5]);
+    }
+
+    #[test]
+    fn records_of_a_revoked_assignment_are_gone_and_the_release_is_waited_for() {
+        let shelf = shelf(None);
+        shelf.put(record(0, 1));
+        let released = shelf.revoke(false);
+        let Some(Polled::Revoked(revocation)) = take(&shelf) else { panic!("expected a revocation") };
+        assert_eq!(revocation.partitions, [partition()]);
+        assert!(shelf.is_revoking());
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| wait_for_release(released, Duration::from_secs(60), || false));
+            drop(revocation);
+            assert!(waiter.join().unwrap());
+        });
+        assert!(!wait_for_release(shelf.revoke(false), Duration::ZERO, || false), "nobody let go");
+    }
+
+    #[test]
+    fn a_held_partition_keeps_its_records() {
+        let shelf = shelf(None);
+        shelf.put(record(0, 1));
+        shelf.hold(partition(), true);
+        assert!(take(&shelf).is_none());
+        shelf.hold(partition(), false);
+        assert_eq!(offsets(take(&shelf)), [0]);
+    }
+}

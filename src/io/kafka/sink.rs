@@ -1,0 +1,305 @@
+//! The output topics: a transactional producer on a thread of its own, one transaction a batch.
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders, ToBytes};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::oneshot;
+
+use super::KafkaSource;
+use super::client::{self, Connection, OPERATION};
+use super::fate::{self, Fate, Step};
+use super::source::Member;
+use crate::engine::DeadLetter;
+use crate::engine::ports::{Alert, Batch, CommitError, Sink};
+
+/// Where a batch goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outputs {
+    pub alerts: String,
+    pub dead_letters: String,
+}
+
+/// The port's Kafka side. Ends its thread when it is dropped.
+#[derive(Debug)]
+pub struct KafkaSink {
+    jobs: mpsc::Sender<Job>,
+}
+
+struct Job {
+    batch: Arc<Batch>,
+    reply: oneshot::Sender<Result<(), CommitError>>,
+}
+
+impl KafkaSink {
+    /// The producer's thread; the brokers are first spoken to with the first batch.
+    pub fn start(connection: &Connection, outputs: Outputs, source: &KafkaSource) -> Result<Self, std::io::Error> {
+        let (jobs, received) = mpsc::channel::<Job>();
+        let mut transactions = Transactions::new(connection.clone(), outputs, source.member());
+        thread::Builder::new().name("kafka-produce".to_owned()).spawn(move || {
+            for Job { batch, reply } in received {
+                // a pipeline that is gone does not care what became of its last batch
+                let _ = reply.send(transactions.commit(&batch));
+            }
+        })?;
+        Ok(Self { jobs })
+    }
+}
+
+impl Sink for KafkaSink {
+    async fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
+        let (reply, result) = oneshot::channel();
+        let sent = self.jobs.send(Job { batch: Arc::clone(batch), reply });
+        let gone = || CommitError::Stop { detail: "the producer's thread ended".to_owned(), hint: None };
+        sent.map_err(|_| gone())?;
+        result.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// The blocking side.
+struct Transactions {
+    connection: Connection,
+    outputs: Outputs,
+    member: Member,
+    producer: Option<BaseProducer<Deliveries>>,
+    /// A batch of which it is not known whether it was committed, and its tag.
+    doubt: Option<(Arc<Batch>, String)>,
+    /// Tags are unique: the process and a count.
+    tags: u64,
+}
+
+/// A call that failed.
+struct Failed {
+    step: Step,
+    error: KafkaError,
+}
+
+impl Step {
+    fn failed(self) -> impl FnOnce(KafkaError) -> Failed {
+        move |error| Failed { step: self, error }
+    }
+}
+
+impl Transactions {
+    fn new(connection: Connection, outputs: Outputs, member: Member) -> Self {
+        Self { connection, outputs, member, producer: None, doubt: None, tags: 0 }
+    }
+
+    fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
+        let Err(failed) = self.attempt(batch) else { return Ok(()) };
+        let Failed { step, error } = failed;
+        let fate = fate::fate(step, &error);
+        tracing::debug!(?step, %error, ?fate, "transaction failed");
+        let detail = format!("{}: {error}", step.text());
+        // retries happen where the call is made; one that is left has run out of time
+        match fate {
+            Fate::Renew => self.producer = None,
+            Fate::Abort | Fate::Retry | Fate::Lost | Fate::Stop => self.abort(),
+        }
+        Err(match fate {
+            Fate::Stop => CommitError::Stop { detail, hint: fate::hint(&error) },
+            Fate::Lost => CommitError::Lost(detail),
+            Fate::Renew | Fate::Abort | Fate::Retry => CommitError::Repeat(detail),
+        })
+    }
+
+    fn attempt(&mut self, batch: &Arc<Batch>) -> Result<(), Failed> {
+        let producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => self.connect()?,
+        };
+        let producer = self.producer.insert(producer);
+        if let Some((doubted, tag)) = &self.doubt {
+            // taking over the transactional id has decided what became of it
+            let was_committed = is_committed(&self.member, doubted, tag).map_err(Step::Init.failed())?;
+            let same = Arc::ptr_eq(doubted, batch);
+            tracing::info!(was_committed, "transaction in doubt looked into");
+            self.doubt = None;
+            if was_committed && same {
+                return Ok(());
+            }
+        }
+        self.tags += 1;
+        let tag = format!("{}-{}", std::process::id(), self.tags);
+        producer.context().take_failure();
+        retried(Step::Begin, || producer.begin_transaction())?;
+        for alert in &batch.alerts {
+            send(producer, self.outputs.alert(alert))?;
+        }
+        for letter in &batch.dead_letters {
+            send(producer, self.outputs.dead_letter(letter))?;
+        }
+        let offsets = offsets(batch, &tag).map_err(Step::Offsets.failed())?;
+        retried(Step::Offsets, || {
+            let member = self.member.metadata().ok_or(KafkaError::Canceled)?;
+            producer.send_offsets_to_transaction(&offsets, &member, OPERATION)
+        })?;
+        producer.flush(OPERATION).map_err(Step::Flush.failed())?;
+        if let Some(error) = producer.context().take_failure() {
+            return Err(Failed { step: Step::Flush, error });
+        }
+        producer.commit_transaction(OPERATION).map_err(|error| {
+            if fate::fate(Step::Commit, &error) == Fate::Renew {
+                self.doubt = Some((Arc::clone(batch), tag));
+            }
+            Failed { step: Step::Commit, error }
+        })
+    }
+
+    /// A producer that has taken over the transactional id: what an earlier one left open is ended.
+    fn connect(&self) -> Result<BaseProducer<Deliveries>, Failed> {
+        let producer: BaseProducer<Deliveries> =
+            self.connection.producer().create_with_context(Deliveries::default()).map_err(Step::Init.failed())?;
+        retried(Step::Init, || producer.init_transactions(OPERATION))?;
+        Ok(producer)
+    }
+
+    fn abort(&mut self) {
+        let Some(producer) = &self.producer else { return };
+        if let Err(Failed { error, .. }) = retried(Step::Abort, || producer.abort_transaction(OPERATION)) {
+            tracing::warn!(%error, "transaction not aborted, making a new producer");
+            self.producer = None;
+        }
+    }
+}
+
+/// Repeats a call as long as its errors say that this may help.
+fn retried(step: Step, call: impl Fn() -> KafkaResult<()>) -> Result<(), Failed> {
+    let start = Instant::now();
+    loop {
+        match call() {
+            Ok(()) => return Ok(()),
+            Err(error) if fate::fate(step, &error) == Fate::Retry && start.elapsed() < OPERATION => {
+                thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => return Err(Failed { step, error }),
+        }
+    }
+}
+
+fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
+    producer: &BaseProducer<Deliveries>,
+    mut record: BaseRecord<'_, K, P, ()>,
+) -> Result<(), Failed> {
+    let start = Instant::now();
+    loop {
+        match producer.send(record) {
+            Ok(()) => {
+                // serves delivery reports, so that the queue empties
+                producer.poll(Duration::ZERO);
+                return Ok(());
+            }
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) if start.elapsed() < OPERATION => {
+                producer.poll(Duration::from_millis(10));
+                record = refused;
+            }
+            Err((error, _)) => return Err(Failed { step: Step::Produce, error }),
+        }
+    }
+}
+
+/// Every offset carries the batch's tag, by which it is found again.
+fn offsets(batch: &Batch, tag: &str) -> KafkaResult<TopicPartitionList> {
+    let mut offsets = TopicPartitionList::new();
+    for (partition, offset) in &batch.offsets {
+        let mut element = offsets.add_partition(partition.topic.name(), partition.partition);
+        element.set_offset(Offset::Offset(*offset))?;
+        element.set_metadata(tag);
+    }
+    Ok(offsets)
+}
+
+fn is_committed(member: &Member, batch: &Batch, tag: &str) -> KafkaResult<bool> {
+    let committed = member.committed(offsets(batch, tag)?)?;
+    Ok(committed.elements().iter().any(|element| element.metadata() == tag))
+}
+
+impl Outputs {
+    fn alert<'a>(&'a self, alert: &'a Alert) -> BaseRecord<'a, str, [u8], ()> {
+        let json = Header { key: "content-type", value: Some("application/json") };
+        BaseRecord::to(&self.alerts)
+            .key(alert.key.as_str())
+            .payload(alert.body.as_slice())
+            .headers(OwnedHeaders::new().insert(json))
+    }
+
+    /// The record as it was, and Kafka Connect's headers about what was wrong with it.
+    fn dead_letter<'a>(&'a self, letter: &'a DeadLetter) -> BaseRecord<'a, [u8], [u8], ()> {
+        let mut headers = OwnedHeaders::new();
+        for (key, value) in &letter.headers {
+            headers = headers.insert(Header { key, value: value.as_deref() });
+        }
+        let message = match &letter.hint {
+            Some(hint) => format!("{} (hint: {hint})", letter.detail),
+            None => letter.detail.clone(),
+        };
+        let errors = [
+            ("__connect.errors.topic", letter.origin.topic.name().to_owned()),
+            ("__connect.errors.partition", letter.origin.partition.to_string()),
+            ("__connect.errors.offset", letter.origin.offset.to_string()),
+            ("__connect.errors.stage", "VALUE_CONVERTER".to_owned()),
+            ("__connect.errors.class.name", "tidewaiter".to_owned()),
+            ("__connect.errors.exception.class.name", format!("tidewaiter.bad_message.{}", letter.reason)),
+            ("__connect.errors.exception.message", message),
+        ];
+        for (key, value) in &errors {
+            headers = headers.insert(Header { key, value: Some(value) });
+        }
+        let mut record = BaseRecord::to(&self.dead_letters).headers(headers);
+        record.key = letter.key.as_deref();
+        record.payload = letter.value.as_deref();
+        record.timestamp = letter.timestamp_ms;
+        record
+    }
+}
+
+impl Step {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Init => "cannot take over the transactional id",
+            Self::Begin => "cannot begin a transaction",
+            Self::Produce => "cannot produce",
+            Self::Offsets => "cannot add offsets to the transaction",
+            Self::Flush => "not acknowledged",
+            Self::Commit => "cannot commit the transaction",
+            Self::Abort => "cannot abort the transaction",
+        }
+    }
+}
+
+/// Remembers the first record of a transaction that was not acknowledged.
+#[derive(Default)]
+struct Deliveries(Mutex<Option<KafkaError>>);
+
+impl Deliveries {
+    fn take_failure(&self) -> Option<KafkaError> {
+        self.0.lock().expect("no thread panics while it holds this lock").take()
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // what matters comes back from the calls
+        tracing::debug!(target: "librdkafka", %error, reason, "producer error");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.0.lock().expect("no thread panics while it holds this lock").get_or_insert_with(|| error.clone());
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The input topics: a consumer on a thread of its own.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Message, Offset, TopicPartitionList};
+use tokio::sync::oneshot;
+
+use super::client::{self, Connection, OPERATION};
+use super::fate;
+use super::shelf::{Shelf, wait_for_release};
+use super::statistics;
+use crate::engine::Partition;
+use crate::engine::ports::{OwnedRecord, Polled, Source, SourceError};
+use crate::event::{Origin, Topic};
+
+/// How long one poll waits; also how long the consumer must have had nothing for its queue to count as empty.
+const POLL: Duration = Duration::from_millis(20);
+
+/// How long a revocation waits for the batch in flight. Beyond it the partitions go, and fencing refuses the batch.
+const RELEASE: Duration = Duration::from_secs(60);
+
+/// How long leaving the group may take: librdkafka's close can hang (rust-rdkafka #453, #509).
+const CLOSE: Duration = Duration::from_secs(3);
+
+/// How often the broker is asked again for the committed offsets before the source gives up.
+const ATTEMPTS: u32 = 10;
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    pub topics: Vec<String>,
+    /// Read for the sake of [`Polled::Heartbeat`] only, from its end.
+    pub heartbeat_topic: Option<String>,
+    pub start: Start,
+    pub membership: Membership,
+}
+
+/// Where a partition is read from when the group has committed nothing for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    #[default]
+    Earliest,
+    Latest,
+}
+
+/// How partitions come to a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Membership {
+    /// By the consumer group.
+    #[default]
+    Group,
+    /// All of them, without asking a group: for an embedded broker, where nobody else is.
+    Alone,
+}
+
+/// The port's Kafka side.
+#[derive(Debug)]
+pub struct KafkaSource {
+    shelf: Arc<Shelf>,
+    member: Member,
+    closed: oneshot::Receiver<()>,
+}
+
+/// The consumer as the sink needs it: who it is in the group, and what the group has committed.
+#[derive(Clone)]
+pub(super) struct Member(Weak<BaseConsumer<Context>>);
+
+impl KafkaSource {
+    /// Starts to consume. Brokers that cannot be reached are waited for.
+    pub fn start(connection: &Connection, subscription: Subscription) -> Result<Self, SourceError> {
+        let shelf = Arc::new(Shelf::default());
+        let context = Context { shelf: Arc::clone(&shelf), subscription };
+        let consumer: BaseConsumer<Context> =
+            connection.consumer().create_with_context(context).map_err(|error| failure("cannot create the consumer", &error))?;
+        let consumer = Arc::new(consumer);
+        let member = Member(Arc::downgrade(&consumer));
+        let (done, closed) = oneshot::channel();
+        let polled = Arc::clone(&shelf);
+        thread::Builder::new()
+            .name("kafka-poll".to_owned())
+            .spawn(move || {
+                if let Err(error) = consume(&consumer, &polled) {
+                    polled.fail(error);
+                    // the error is taken before anything else happens to the assignment
+                    while !polled.is_closing() {
+                        thread::sleep(POLL);
+                    }
+                }
+                // leaves the group
+                drop(consumer);
+                // nobody waits if the pipeline was dropped
+                let _ = done.send(());
+            })
+            .map_err(|error| SourceError { detail: format!("cannot start the poll thread: {error}"), hint: None })?;
+        Ok(Self { shelf, member, closed })
+    }
+
+    pub(super) fn member(&self) -> Member {
+        self.member.clone()
+    }
+}
+
+impl Source for KafkaSource {
+    async fn poll(&mut self, limit: usize) -> Result<Polled, SourceError> {
+        self.shelf.poll(limit).await
+    }
+
+    async fn revoking(&mut self) {
+        self.shelf.revoking().await;
+    }
+
+    fn hold(&mut self, partition: Partition, hold: bool) {
+        self.shelf.hold(partition, hold);
+    }
+
+    fn at_end(&self, partition: Partition) -> bool {
+        self.shelf.at_end(partition)
+    }
+
+    async fn close(&mut self) {
+        self.shelf.close();
+        if tokio::time::timeout(CLOSE, &mut self.closed).await.is_err() {
+            tracing::warn!("the consumer did not leave its group in time; the broker will notice by the session time-out");
+        }
+    }
+}
+
+impl Drop for KafkaSource {
+    /// Ends the poll thread, however the pipeline ended.
+    fn drop(&mut self) {
+        self.shelf.close();
+    }
+}
+
+fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), SourceError> {
+    let subscription = &consumer.context().subscription;
+    let topics: Vec<&str> = subscription.topics.iter().chain(&subscription.heartbeat_topic).map(String::as_str).collect();
+    match subscription.membership {
+        Membership::Group => {
+            consumer.subscribe(&topics).map_err(|error| failure("cannot subscribe", &error))?;
+        }
+        Membership::Alone => {
+            let mut partitions = TopicPartitionList::new();
+            for topic in &topics {
+                let metadata = consumer
+                    .fetch_metadata(Some(topic), OPERATION)
+                    .map_err(|error| failure(&format!("cannot read the partitions of {topic}"), &error))?;
+                for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+                    partitions.add_partition(topic, partition.id());
+                }
+            }
+            assign(consumer, &mut partitions)?;
+        }
+    }
+    let mut complaint = None;
+    while !shelf.is_closing() {
+        let start = Instant::now();
+        match consumer.poll(POLL) {
+            Some(Ok(message)) => receive(consumer, shelf, &message),
+            Some(Err(error)) => complain(error, &mut complaint)?,
+            // a poll that a rebalance cut short says nothing about the queue
+            None if start.elapsed() >= POLL => shelf.is_drained(),
+            None => {}
+        }
+        let room = shelf.resumable();
+        if !room.is_empty() {
+            consumer.resume(&list(&room)).map_err(|error| failure("cannot resume partitions", &error))?;
+        }
+    }
+    Ok(())
+}
+
+fn receive(consumer: &BaseConsumer<Context>, shelf: &Shelf, message: &BorrowedMessage<'_>) {
+    let subscription = &consumer.context().subscription;
+    if subscription.heartbeat_topic.as_deref() == Some(message.topic())
+        && !subscription.topics.iter().any(|t| t == message.topic())
+    {
+        return shelf.heartbeat();
+    }
+    let record = owned(message);
+    let partition = Partition::from(record.origin);
+    if shelf.put(record)
+        && let Err(error) = consumer.pause(&list(&[partition]))
+    {
+        // it was just revoked; its records are refused at the shelf
+        tracing::debug!(%error, %partition, "partition not paused");
+    }
+}
+
+/// Errors of the consumer that it does not get over stop the source; the others are told once.
+fn complain(error: KafkaError, last: &mut Option<KafkaError>) -> Result<(), SourceError> {
+    let code = error.rdkafka_error_code();
+    let waits = matches!(code, Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic));
+    let position_gone = matches!(code, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange));
+    let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+    if fatal || position_gone || (!waits && code.is_some_and(fate::needs_a_person)) {
+        return Err(failure("cannot consume", &error));
+    }
+    if last.as_ref() != Some(&error) {
+        tracing::warn!(%error, hint = fate::hint(&error), "consuming goes on when this is over");
+        *last = Some(error);
+    }
+    Ok(())
+}
+
+fn owned(message: &BorrowedMessage<'_>) -> OwnedRecord {
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
+    });
+    OwnedRecord {
+        origin: Origin { topic: Topic::intern(message.topic()), partition: message.partition(), offset: message.offset() },
+        timestamp_ms: message.timestamp().to_millis(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers,
+    }
+}
+
+fn list(partitions: &[Partition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(partition.topic.name(), partition.partition);
+    }
+    list
+}
+
+/// Begins where the group has committed, or where the configuration says.
+///
+/// The position is always named: were it left to `auto.offset.reset`, a position that retention has overtaken would be
+/// skipped without a word.
+fn assign(consumer: &BaseConsumer<Context>, partitions: &mut TopicPartitionList) -> Result<(), SourceError> {
+    let Context { shelf, subscription } = consumer.context().as_ref();
+    let committed = committed(consumer, partitions)?;
+    let mut lanes = BTreeMap::new();
+    let mut positions = TopicPartitionList::new();
+    for element in committed.elements() {
+        let is_data = subscription.topics.iter().any(|topic| topic == element.topic());
+        let start = match (is_data, subscription.start) {
+            (true, Start::Earliest) => Offset::Beginning,
+            (true, Start::Latest) | (false, _) => Offset::End,
+        };
+        let committed = Some(element.offset()).filter(|offset| is_data && matches!(offset, Offset::Offset(_)));
+        let position = committed.unwrap_or(start);
+        positions
+            .add_partition_offset(element.topic(), element.partition(), position)
+            .map_err(|error| failure("cannot name a position", &error))?;
+        if is_data {
+            let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
+            lanes.insert(key, committed.and_then(|offset| offset.to_raw()));
+        }
+    }
+    // known before the first record can come
+    shelf.assigned(&lanes);
+    consumer.assign(&positions).map_err(|error| failure("cannot take the assignment", &error))
+}
+
+fn committed(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<TopicPartitionList, SourceError> {
+    let mut attempt = 1;
+    loop {
+        match consumer.committed_offsets(partitions.clone(), OPERATION) {
+            Ok(committed) => return Ok(committed),
+            Err(error) if attempt == ATTEMPTS || consumer.context().shelf.is_closing() => {
+                return Err(failure("cannot read the group's committed offsets", &error));
+            }
+            Err(error) => {
+                tracing::warn!(%error, attempt, "cannot read the group's committed offsets, asking again");
+                attempt += 1;
+                thread::sleep(Duration::from_millis(500));
+            }
+        }
+    }
+}
+
+fn failure(what: &str, error: &KafkaError) -> SourceError {
+    SourceError { detail: format!("{what}: {error}"), hint: fate::hint(error) }
+}
+
+impl Member {
+    /// As of now: the generation that the batch in flight was consumed in, since a rebalance waits for it.
+    pub(super) fn metadata(&self) -> Option<ConsumerGroupMetadata> {
+        self.0.upgrade().and_then(|consumer| consumer.group_metadata())
+    }
+
+    /// What the group has committed for these, with the metadata that was written along.
+    pub(super) fn committed(&self, partitions: TopicPartitionList) -> KafkaResult<TopicPartitionList> {
+        let consumer = self.0.upgrade().ok_or(KafkaError::Canceled)?;
+        consumer.committed_offsets(partitions, OPERATION)
+    }
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Member")
+    }
+}
+
+/// What librdkafka calls back, on the poll thread.
+struct Context {
+    shelf: Arc<Shelf>,
+    subscription: Subscription,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // what matters comes back from poll as well
+        tracing::debug!(target: "librdkafka", %error, reason, "consumer error");
+    }
+
+    fn stats_raw(&self, json: &[u8]) {
+        match statistics::ends(json) {
+            Ok(ends) => self.shelf.fetched(&ends),
+            Err(error) => tracing::warn!(%error, "statistics not understood: ends of partitions are unknown"),
+        }
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        let result = match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => assign(consumer, partitions),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
+                let released = self.shelf.revoke(consumer.assignment_lost());
+                if !wait_for_release(released, RELEASE, || self.shelf.is_closing()) && !self.shelf.is_closing() {
+                    tracing::warn!("partitions go although the batch in flight is not finished");
+                }
+                self.shelf.released();
+                consumer.unassign().map_err(|error| failure("cannot give partitions back", &error))
+            }
+            code => Err(SourceError { detail: format!("rebalance failed: {}", RDKafkaErrorCode::from(code)), hint: None }),
+        };
+        if let Err(error) = result {
+            self.shelf.fail(error);
+        }
+    }
+}
