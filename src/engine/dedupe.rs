@@ -4,6 +4,7 @@
 //! positions rise, so whatever lies below the highest was seen before; unless its event time is younger than anything
 //! seen, which only a restored or rebuilt database can produce.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
@@ -37,11 +38,10 @@ impl Dedupe {
     pub(crate) fn judge(&self, commit: Lsn, event_time: Timestamp, identity: Identity) -> Freshness {
         let Some(reached) = self.reached else { return Freshness::New };
         match commit.cmp(&reached.highest_commit) {
-            std::cmp::Ordering::Greater => Freshness::New,
-            std::cmp::Ordering::Equal if self.seen.contains(&identity) => Freshness::Redelivered,
-            std::cmp::Ordering::Equal => Freshness::New,
-            std::cmp::Ordering::Less if event_time > reached.latest_event => Freshness::Rebuilt,
-            std::cmp::Ordering::Less => Freshness::Redelivered,
+            Ordering::Less if event_time > reached.latest_event => Freshness::Rebuilt,
+            Ordering::Less => Freshness::Redelivered,
+            Ordering::Equal if self.seen.contains(&identity) => Freshness::Redelivered,
+            Ordering::Equal | Ordering::Greater => Freshness::New,
         }
     }
 

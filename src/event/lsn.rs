@@ -65,8 +65,11 @@ fn hex(digit: u8) -> Result<u8, MalformedLsn> {
 
 impl fmt::Display for Lsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g, h, i, j, k] = self.0;
-        write!(f, "{a:02x}{b:02x}{c:02x}{d:02x}:{e:02x}{g:02x}{h:02x}{i:02x}:{j:02x}{k:02x}")
+        for (place, byte) in self.0.iter().enumerate() {
+            let colon = if place == 4 || place == 8 { ":" } else { "" };
+            write!(f, "{colon}{byte:02x}")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,6 @@
 //! Files, databases and brokers: everything that can wait or fail.
 
+pub mod capture;
 pub mod kafka;
+pub mod output;
 pub mod spill;

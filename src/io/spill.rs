@@ -250,14 +250,14 @@ impl PartitionReader {
     }
 
     /// The next entry with its offset; `None` at the end.
-    pub fn next<C: DeserializeOwned>(&mut self) -> Result<Option<(i64, Entry<C>)>, SpillError> {
+    pub fn read<C: DeserializeOwned>(&mut self) -> Result<Option<(i64, Entry<C>)>, SpillError> {
         loop {
             let mut next: Option<(usize, i64)> = None;
             for (index, run) in self.runs.iter_mut().enumerate() {
-                if let Some(offset) = run.peek()? {
-                    if next.is_none_or(|(_, least)| offset < least) {
-                        next = Some((index, offset));
-                    }
+                if let Some(offset) = run.peek()?
+                    && next.is_none_or(|(_, least)| offset < least)
+                {
+                    next = Some((index, offset));
                 }
             }
             let Some((index, offset)) = next else { return Ok(None) };
@@ -357,7 +357,7 @@ mod tests {
         for mut reader in spill.into_readers() {
             let partition = reader.partition().partition;
             let mut offsets = Vec::new();
-            while let Some((offset, got)) = reader.next::<String>().unwrap() {
+            while let Some((offset, got)) = reader.read::<String>().unwrap() {
                 assert_eq!(got, entry(topic, partition, offset).1);
                 offsets.push(offset);
             }

@@ -47,7 +47,13 @@ fn precise(amount: &str, from_scale: usize, scale: usize) -> Json {
 fn number(amount: &str, scale: usize, random: &mut Random) -> Json {
     let units = unscaled(amount);
     let trimmed = amount.trim_end_matches('0').trim_end_matches('.');
-    let mut forms = vec![amount.to_owned(), trimmed.to_owned(), format!("{units}E-{scale}"), format!("{units}e-0{scale}"), format!("{amount}e+0")];
+    let mut forms = vec![
+        amount.to_owned(),
+        trimmed.to_owned(),
+        format!("{units}E-{scale}"),
+        format!("{units}e-0{scale}"),
+        format!("{amount}e+0"),
+    ];
     forms.push(format!("{trimmed}E0"));
     if units % 10 == 0 {
         forms.push(format!("{}e{}", units / 10, 1 - i64::try_from(scale).unwrap()));
@@ -79,7 +85,12 @@ fn amounts_in_base64_are_those_in_text() {
                 envelope.compact()
             });
             let capture = super::capture::text_of(&records);
-            workload.same_with(&format!("precise, scale {scale}"), but, &capture, &["--decimals", "precise", "--scale", &scale.to_string()]);
+            workload.same_with(
+                &format!("precise, scale {scale}"),
+                but,
+                &capture,
+                &["--decimals", "precise", "--scale", &scale.to_string()],
+            );
         }
     }
 }
@@ -92,7 +103,12 @@ fn amounts_as_json_numbers_are_those_in_text() {
                 each_amount(&mut envelope, |amount| number(amount, workload.scale, random));
                 envelope.compact()
             });
-            workload.same_with(&format!("numbers, seed {seed}"), But::Decimals, &super::capture::text_of(&records), &["--decimals", "number"]);
+            workload.same_with(
+                &format!("numbers, seed {seed}"),
+                But::Decimals,
+                &super::capture::text_of(&records),
+                &["--decimals", "number"],
+            );
         }
     }
 }
@@ -148,7 +164,9 @@ fn a_schema_inside_says_the_form_whatever_is_configured() {
             ("doubles", Money::Double, Dates::Connect, true, But::Decimals),
         ] {
             let form = Declared { money, dates };
-            let records = with_envelopes(workload, 4, |envelope, record, random| declared(envelope, record, scale, form, random, numbers).compact());
+            let records = with_envelopes(workload, 4, |envelope, record, random| {
+                declared(envelope, record, scale, form, random, numbers).compact()
+            });
             let capture = super::capture::text_of(&records);
             for args in [&[][..], &["--decimals", "number"], &["--decimals", "precise", "--scale", "7"]] {
                 workload.same_with(&format!("schema inside: {what}, {args:?}, seed 4"), but, &capture, args);
@@ -169,7 +187,8 @@ fn every_message_may_have_another_schema_or_none() {
                     return envelope.compact();
                 }
                 reordered(&mut envelope, random);
-                let form = Declared { money: *random.pick(&forms), dates: *random.pick(&[Dates::Debezium, Dates::Connect, Dates::Iso]) };
+                let form =
+                    Declared { money: *random.pick(&forms), dates: *random.pick(&[Dates::Debezium, Dates::Connect, Dates::Iso]) };
                 let numbers = random.one_in(2);
                 let mut message = declared(envelope, record, scale, form, random, numbers);
                 if random.one_in(2) {
@@ -192,7 +211,8 @@ fn a_schema_may_stand_behind_its_payload_or_be_null() {
             message.compact()
         });
         workload.same("schema behind its payload", But::Nothing, &records);
-        let records = with_envelopes(workload, 0, |envelope, _, _| Json::object([("schema", Json::Null), ("payload", envelope)]).compact());
+        let records =
+            with_envelopes(workload, 0, |envelope, _, _| Json::object([("schema", Json::Null), ("payload", envelope)]).compact());
         workload.same("null for a schema", But::Nothing, &records);
     }
 }

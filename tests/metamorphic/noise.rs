@@ -58,7 +58,8 @@ fn noise(like: &Record, random: &mut Random) -> Record {
             Value::Text(text[..cut].to_owned())
         }
         6 => {
-            record.topic = random.pick(&["sentinel", "__debezium-heartbeat.sentinel", "sentinel.SentinelMock.dbo.Other"]).to_string();
+            record.topic =
+                random.pick(&["sentinel", "__debezium-heartbeat.sentinel", "sentinel.SentinelMock.dbo.Other"]).to_string();
             Value::Text(envelope.compact())
         }
         _ => Value::Text(bad(envelope, random).compact()),
@@ -105,7 +106,9 @@ fn bad(mut envelope: Json, random: &mut Random) -> Json {
     let image = if op == "d" { "before" } else { "after" };
     let needed = match envelope.get(image).unwrap().get("TransCounter") {
         None => *random.pick(&["AgreementNumber", "AgreementCurrentBalanceNET", "AgreementSettledFlag"]),
-        Some(_) if op == "c" => *random.pick(&["TransCounter", "TransAgreementNumber", "TransDate", "TransTypeID", "TransNetPayment"]),
+        Some(_) if op == "c" => {
+            *random.pick(&["TransCounter", "TransAgreementNumber", "TransDate", "TransTypeID", "TransNetPayment"])
+        }
         Some(_) => "TransCounter",
     };
     match random.below(6) {

@@ -60,13 +60,20 @@ fn the_form_of_the_keys_does_not_matter() {
     let object: Key = |_, number| Some(Json::object([("AgreementNumber", Json::text(number))]).compact());
     let nothing: Key = |_, _| None;
     for workload in all() {
-        let forms =
-            [("primary keys", primary), ("plain agreement numbers", number), ("objects of agreement numbers", object), ("no keys", nothing)];
+        let forms = [
+            ("primary keys", primary),
+            ("plain agreement numbers", number),
+            ("objects of agreement numbers", object),
+            ("no keys", nothing),
+        ];
         for (what, form) in forms {
             let mut records = workload.records.clone();
             for record in &mut records {
                 let Some(envelope) = record.envelope() else { continue };
-                let row = ["after", "before"].into_iter().filter_map(|image| envelope.get(image)).find(|image| !image.fields().is_empty());
+                let row = ["after", "before"]
+                    .into_iter()
+                    .filter_map(|image| envelope.get(image))
+                    .find(|image| !image.fields().is_empty());
                 if let (Some(row), Some(number)) = (row, agreement_of(&envelope)) {
                     record.key = form(row, &number);
                 }

@@ -11,7 +11,8 @@ impl Random {
     /// The same for the same text, so that a record and its re-delivery meet the same choices.
     pub(crate) fn of(seed: u64, text: &str) -> Self {
         // FNV-1a
-        let hash = text.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
+        let hash =
+            text.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
         Self(seed ^ hash)
     }
 

@@ -19,7 +19,9 @@ pub(crate) fn kind(column: &str) -> Kind {
         "AgreementSettledFlag" => Kind::Bit,
         "TransCreateDate" => Kind::DateTime,
         "TransNetPayment" | "TransNetPrincipal" | "TransNetInterest" | "TransFeesNet" => Kind::Money,
-        "AgreementPrincipal" | "AgreementOriginalPrincipal" | "AgreementCurrentBalanceNET" | "AgreementInstalmentNET" => Kind::Money,
+        "AgreementPrincipal" | "AgreementOriginalPrincipal" | "AgreementCurrentBalanceNET" | "AgreementInstalmentNET" => {
+            Kind::Money
+        }
         _ if column.ends_with("Date") => Kind::Date,
         _ => Kind::Text,
     }
@@ -59,7 +61,13 @@ pub(crate) fn of_envelope(table: &str, columns: &[&str], declared: Declared) -> 
             ("field", Json::text(image)),
         ])
     };
-    let source = [("version", "string"), ("ts_ms", "int64"), ("change_lsn", "string"), ("commit_lsn", "string"), ("event_serial_no", "int64")];
+    let source = [
+        ("version", "string"),
+        ("ts_ms", "int64"),
+        ("change_lsn", "string"),
+        ("commit_lsn", "string"),
+        ("event_serial_no", "int64"),
+    ];
     let source = Json::object([
         ("type", Json::text("struct")),
         ("fields", Json::List(source.iter().map(|(field, of)| plain(of, field)).collect())),
@@ -97,7 +105,8 @@ fn of_column(column: &str, declared: Declared) -> Json {
         (Kind::Date, _, Dates::Iso) => named("string", "io.debezium.time.IsoDate", None),
         (Kind::DateTime, ..) => named("int64", "io.debezium.time.Timestamp", None),
         (Kind::Money, Money::Decimal(scale), _) => {
-            let parameters = Json::object([("scale", Json::text(scale.to_string())), ("connect.decimal.precision", Json::text("19"))]);
+            let parameters =
+                Json::object([("scale", Json::text(scale.to_string())), ("connect.decimal.precision", Json::text("19"))]);
             named("bytes", "org.apache.kafka.connect.data.Decimal", Some(parameters))
         }
         (Kind::Money, Money::Text, _) => plain("string", column),

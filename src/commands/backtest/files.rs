@@ -1,68 +1,100 @@
 //! What a backtest writes: alerts, verdicts, dead letters; each asked for or not.
 
-use std::io::Write;
 use std::path::Path;
 
+use serde::Serialize;
+
+use super::super::advise;
 use crate::domains::lending::judge::Judgement;
 use crate::engine::DeadLetter;
 use crate::engine::alert::Judged;
+use crate::io::capture::{Parts, write_line};
+use crate::io::output::{OutputError, OutputFile};
 use crate::time::Timestamp;
-
-type File = std::io::BufWriter<std::fs::File>;
 
 #[derive(Debug)]
 pub(super) struct Files {
-    alerts: Option<File>,
-    verdicts: Option<File>,
-    dead_letters: Option<File>,
+    alerts: Option<OutputFile>,
+    verdicts: Option<OutputFile>,
+    dead_letters: Option<OutputFile>,
     line: Vec<u8>,
+}
+
+/// What a dead letter's line says besides the record itself.
+#[derive(Serialize)]
+struct Why<'a> {
+    reason: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
 }
 
 impl Files {
     pub(super) fn create(alerts: Option<&Path>, verdicts: Option<&Path>, dead_letters: Option<&Path>) -> anyhow::Result<Self> {
-        let create = |path: Option<&Path>| path.map(|path| std::fs::File::create(path).map(std::io::BufWriter::new)).transpose();
+        let create = |path: Option<&Path>| path.map(OutputFile::create).transpose().map_err(told);
         Ok(Self { alerts: create(alerts)?, verdicts: create(verdicts)?, dead_letters: create(dead_letters)?, line: Vec::new() })
     }
 
+    /// Writes a judgement's alerts and names the rule of each.
     pub(super) fn alerts(
         &mut self,
         judgement: &Judgement,
         detected_at: Timestamp,
-        mut count: impl FnMut(&'static str),
+        mut raised: impl FnMut(&'static str),
     ) -> anyhow::Result<()> {
-        let mut written = Ok(());
-        let alerts = &mut self.alerts;
+        self.line.clear();
+        let line = &mut self.line;
         judgement.publish(detected_at, &mut |message| {
-            count(message.rule);
-            if let (Some(file), Ok(())) = (alerts.as_mut(), &written) {
-                written = file.write_all(message.body).and_then(|()| file.write_all(b"\n"));
-            }
+            raised(message.rule);
+            line.extend_from_slice(message.body);
+            line.push(b'\n');
         });
-        Ok(written?)
+        write(&mut self.alerts, &self.line)
     }
 
     pub(super) fn verdicts(&mut self, judgement: &Judgement) -> anyhow::Result<()> {
-        if let Some(file) = &mut self.verdicts {
-            self.line.clear();
-            judgement.write_verdicts(&mut self.line);
-            self.line.push(b'\n');
-            file.write_all(&self.line)?;
+        if self.verdicts.is_none() {
+            return Ok(());
         }
-        Ok(())
+        self.line.clear();
+        judgement.write_verdicts(&mut self.line);
+        self.line.push(b'\n');
+        write(&mut self.verdicts, &self.line)
     }
 
+    /// A line of a capture file, with the reason beside the record: it can be read again once what was wrong is mended.
     pub(super) fn dead_letter(&mut self, letter: &DeadLetter) -> anyhow::Result<()> {
-        if let Some(file) = &mut self.dead_letters {
-            serde_json::to_writer(&mut *file, letter)?;
-            file.write_all(b"\n")?;
+        if self.dead_letters.is_none() {
+            return Ok(());
         }
-        Ok(())
+        self.line.clear();
+        let record = Parts {
+            topic: letter.origin.topic.name(),
+            partition: letter.origin.partition,
+            offset: letter.origin.offset,
+            timestamp_ms: letter.timestamp_ms,
+            key: letter.key.as_deref(),
+            value: letter.value.as_deref(),
+            headers: &letter.headers,
+        };
+        let why = Why { reason: &letter.reason, detail: &letter.detail, hint: letter.hint.as_deref() };
+        write_line(&mut self.line, record, why)?;
+        write(&mut self.dead_letters, &self.line)
     }
 
-    pub(super) fn commit(mut self) -> anyhow::Result<()> {
-        for file in [&mut self.alerts, &mut self.verdicts, &mut self.dead_letters].into_iter().flatten() {
-            file.flush()?;
-        }
-        Ok(())
+    /// Gives the files their names.
+    pub(super) fn commit(self) -> anyhow::Result<()> {
+        [self.alerts, self.verdicts, self.dead_letters].into_iter().flatten().try_for_each(OutputFile::commit).map_err(told)
+    }
+}
+
+fn write(file: &mut Option<OutputFile>, bytes: &[u8]) -> anyhow::Result<()> {
+    file.as_mut().map_or(Ok(()), |file| file.write(bytes)).map_err(told)
+}
+
+fn told(error: OutputError) -> anyhow::Error {
+    match error.hint() {
+        Some(hint) => advise(error, hint),
+        None => error.into(),
     }
 }

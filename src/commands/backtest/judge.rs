@@ -73,7 +73,7 @@ fn feed(
                 for (slot, reader) in readers.iter_mut().filter(|(slot, _)| slots.contains(slot)) {
                     let mut read = 0;
                     while read < PORTION {
-                        let Some((offset, entry)) = reader.next()? else {
+                        let Some((offset, entry)) = reader.read()? else {
                             engine.end(*slot);
                             break;
                         };

@@ -13,37 +13,62 @@ mod judge;
 mod read;
 mod summary;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::{self, Decimals, KeyCase};
+use super::{Output, advise};
+use crate::cli::{self, Decimals, Format, KeyCase};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
 use crate::domains::lending::settings::LendingRules;
 use crate::engine::Options;
 use crate::event::{self, DecimalForm, Formats};
+use crate::io::capture::Captures;
 use files::Files;
 use summary::Summary;
 
-pub(crate) fn run(args: cli::Backtest) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let rules = match &args.rules {
         Some(path) => LendingRules::load(path)?,
-        None => LendingRules::default(),
+        None => LendingRules::shipped(),
     };
-    let formats = formats(&args);
+    let formats = formats(args);
     formats.validate()?;
     let lending = Arc::new(Lending::new(Decoder::new(&formats)));
+    let captures = Captures::open(&args.input).map_err(|error| match error.hint() {
+        Some(hint) => advise(error, hint),
+        None => error.into(),
+    })?;
+    // all that can be wrong with the outputs is found before the work is done
     let mut files = Files::create(args.alerts.as_deref(), args.verdicts.as_deref(), args.dead_letters.as_deref())?;
-    let spill = read::read_all(&args.input, &lending, &ProgressBar::hidden())?;
+
+    let reading = captures.total_bytes().map_or_else(ProgressBar::no_length, ProgressBar::new);
+    let reading = reading.with_style(ProgressStyle::with_template("reading {wide_bar} {bytes} of {total_bytes}, {eta} left")?);
+    let spill = read::read_all(captures, &lending, &std::env::temp_dir(), &reading)?;
+    reading.finish_and_clear();
+
+    let judging = ProgressBar::new(spill.entries());
+    let judging = judging.with_style(ProgressStyle::with_template("judging {wide_bar} {human_pos} of {human_len}, {eta} left")?);
     let options = Options { accept_rebuilt_source: args.accept_rebuilt_source };
-    let tally = judge::judge(&lending, options, spill, &NoProfiles, &rules, &mut files, &ProgressBar::hidden())?;
+    let tally = judge::judge(&lending, options, spill, &NoProfiles, &rules, &mut files, &judging)?;
+    judging.finish_and_clear();
     files.commit()?;
+
     let summary = Summary::new(&tally, started.elapsed());
-    println!("{}", serde_json::to_string_pretty(&summary)?);
+    let mut output = Output::stdout();
+    match args.format {
+        Format::Table => output.write_all(summary.table().as_bytes())?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut output, &summary)?;
+            output.write_all(b"\n")?;
+        }
+    }
+    output.finish()?;
     Ok(ExitCode::SUCCESS)
 }
 

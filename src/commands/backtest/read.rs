@@ -1,71 +1,197 @@
 //! First pass: every record is read and decoded, on all cores, and put aside by partition.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
 
 use indicatif::ProgressBar;
 
+use super::super::advise;
 use crate::domains::lending::Lending;
 use crate::engine::{DeadLetter, Domain, Entry};
-use crate::event::{Decoded, Header, Origin, Record, Topic};
-use crate::io::spill::{Blocks, Labels, Spill};
+use crate::event::{Decoded, Record, RegistryError};
+use crate::io::capture::{CaptureError, Captures, Chunk, Scratch};
+use crate::io::spill::{Blocks, Labels, Spill, SpillError};
 
 /// Bytes of encoded changes that stay in memory; what is more goes to a temporary file.
 const MEMORY: usize = 96 << 20;
 
-#[derive(serde::Deserialize)]
-struct Line<'a> {
-    #[serde(borrow)]
-    topic: std::borrow::Cow<'a, str>,
-    partition: i32,
-    offset: i64,
-    ts: Option<i64>,
-    #[serde(borrow, default)]
-    headers: Vec<Option<std::borrow::Cow<'a, str>>>,
-    #[serde(borrow, default)]
-    key: Option<std::borrow::Cow<'a, str>>,
-    #[serde(borrow, default)]
-    payload: Option<std::borrow::Cow<'a, str>>,
-    payload_b64: Option<String>,
+/// Reads all captures. `lending` decodes, `folder` takes what does not fit into memory.
+pub(super) fn read_all(captures: Captures, lending: &Lending, folder: &Path, progress: &ProgressBar) -> anyhow::Result<Spill> {
+    let labels = Arc::new(Labels::default());
+    let spill = Spill::new(Arc::clone(&labels), MEMORY, folder);
+    let captures = Mutex::new(captures);
+    let turn =
+        Turn { state: Mutex::new(State { next: 0, spill, lines: 0, file: Arc::from(""), failed: None }), moved: Condvar::new() };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let _guard = OnPanic(&turn);
+                while let Some((number, decoded)) = next(&captures, lending, &labels, progress) {
+                    if !turn.take(number, decoded) {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let state = turn.state.into_inner().expect("no worker panics while it has its turn");
+    match state.failed {
+        None => Ok(state.spill),
+        Some(failure) => Err(failure.into_error()),
+    }
 }
 
-pub(super) fn read_all(inputs: &[String], lending: &Arc<Lending>, _progress: &ProgressBar) -> anyhow::Result<Spill> {
-    let labels = Arc::new(Labels::default());
-    let mut spill = Spill::new(Arc::clone(&labels), MEMORY, &std::env::temp_dir());
-    let _ = (Mutex::new(0), Condvar::new());
-    for input in inputs {
-        let text = std::fs::read_to_string(input)?;
-        let mut blocks = Blocks::default();
-        for line in text.lines() {
-            let line: Line<'_> = serde_json::from_str(line)?;
-            let origin = Origin { topic: Topic::intern(&line.topic), partition: line.partition, offset: line.offset };
-            let headers: Vec<Header<'_>> = line
-                .headers
-                .chunks(2)
-                .map(|pair| Header {
-                    name: pair[0].as_deref().unwrap_or_default(),
-                    value: pair.get(1).and_then(|v| v.as_deref()).map(str::as_bytes),
-                })
-                .collect();
-            let b64 = line.payload_b64.as_ref().map(|b| {
-                use base64::Engine as _;
-                base64::engine::general_purpose::STANDARD.decode(b).unwrap_or_default()
-            });
-            let record = Record {
-                origin,
-                timestamp_ms: line.ts,
-                key: line.key.as_deref().map(str::as_bytes),
-                value: b64.as_deref().or(line.payload.as_deref().map(str::as_bytes)),
-                headers: &headers,
-            };
-            let entry = match lending.decode(&record) {
-                Decoded::Change(change) => Entry::Change(change),
-                Decoded::Ignored(label) => Entry::Ignored(label),
-                Decoded::Bad(bad) => Entry::Bad(Box::new(DeadLetter::new(&record, &bad))),
-                Decoded::Unavailable(error) => return Err(error.into()),
-            };
-            blocks.push(origin, &entry, &labels)?;
+/// Decodes the next chunk; `None` at the end. An error takes its turn like a chunk, so that the first one is reported.
+fn next(
+    captures: &Mutex<Captures>,
+    lending: &Lending,
+    labels: &Labels,
+    progress: &ProgressBar,
+) -> Option<(u64, Result<Decoding, Failure>)> {
+    let chunk = {
+        let mut captures = captures.lock().expect("no worker panics while it reads");
+        let chunk = captures.next_chunk();
+        progress.set_position(captures.consumed_bytes());
+        match chunk {
+            Ok(chunk) => chunk?,
+            Err(error) => return Some((captures.give_up(), Err(error.into()))),
         }
-        spill.add(blocks)?;
+    };
+    Some((chunk.number, decode(&chunk, lending, labels)))
+}
+
+/// A chunk, decoded.
+struct Decoding {
+    file: Arc<str>,
+    lines: u64,
+    blocks: Blocks,
+}
+
+#[derive(Debug)]
+enum Failure {
+    Capture(CaptureError),
+    Registry(RegistryError),
+    Spill(SpillError),
+    /// The panic itself goes on when the threads are joined.
+    Panicked,
+}
+
+fn decode(chunk: &Chunk, lending: &Lending, labels: &Labels) -> Result<Decoding, Failure> {
+    let mut scratch = Scratch::default();
+    let mut blocks = Blocks::default();
+    let mut lines = 0;
+    for line in chunk.lines() {
+        lines += 1;
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let put_aside = scratch.read(line, |record| {
+            let entry = entry(lending, record)?;
+            blocks.push(record.origin, &entry, labels).map_err(Failure::Spill)
+        });
+        put_aside.map_err(|source| CaptureError::Line { name: chunk.name.to_string(), line: lines, source })??;
     }
-    Ok(spill)
+    Ok(Decoding { file: Arc::clone(&chunk.name), lines, blocks })
+}
+
+fn entry(lending: &Lending, record: &Record<'_>) -> Result<Entry<<Lending as Domain>::Change>, Failure> {
+    Ok(match lending.decode(record) {
+        Decoded::Change(change) => Entry::Change(change),
+        Decoded::Ignored(label) => Entry::Ignored(label),
+        Decoded::Bad(bad) => Entry::Bad(Box::new(DeadLetter::new(record, &bad))),
+        Decoded::Unavailable(error) => return Err(Failure::Registry(error)),
+    })
+}
+
+/// Lets the workers in one after the other, in the order of the input.
+struct Turn {
+    state: Mutex<State>,
+    moved: Condvar,
+}
+
+struct State {
+    next: u64,
+    spill: Spill,
+    /// Lines of the current file that came before.
+    lines: u64,
+    file: Arc<str>,
+    failed: Option<Failure>,
+}
+
+impl Turn {
+    /// Waits for the chunk's turn and puts it aside. Gives whether to go on.
+    fn take(&self, number: u64, decoded: Result<Decoding, Failure>) -> bool {
+        let lock = || self.state.lock().expect("no worker panics while it has its turn");
+        let waiting = |state: &mut State| state.next != number && state.failed.is_none();
+        let mut state: MutexGuard<'_, State> =
+            self.moved.wait_while(lock(), waiting).expect("no worker panics while it has its turn");
+        if state.failed.is_none() {
+            state.next += 1;
+            if let Err(failure) = state.add(decoded) {
+                state.failed = Some(failure);
+            }
+            self.moved.notify_all();
+        }
+        state.failed.is_none()
+    }
+}
+
+/// A worker that panics would leave the others waiting for its turn.
+struct OnPanic<'a>(&'a Turn);
+
+impl Drop for OnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            if let Ok(mut state) = self.0.state.lock() {
+                state.failed = Some(Failure::Panicked);
+            }
+            self.0.moved.notify_all();
+        }
+    }
+}
+
+impl State {
+    fn add(&mut self, decoded: Result<Decoding, Failure>) -> Result<(), Failure> {
+        let Decoding { file, lines, blocks } = match decoded {
+            Ok(decoding) => decoding,
+            // the worker counted from the beginning of its chunk
+            Err(Failure::Capture(CaptureError::Line { name, line, source })) => {
+                let before = if *self.file == *name { self.lines } else { 0 };
+                return Err(Failure::Capture(CaptureError::Line { name, line: before + line, source }));
+            }
+            Err(failure) => return Err(failure),
+        };
+        if !Arc::ptr_eq(&self.file, &file) {
+            self.lines = 0;
+            self.file = file;
+        }
+        self.lines += lines;
+        self.spill.add(blocks).map_err(Failure::Spill)
+    }
+}
+
+impl From<CaptureError> for Failure {
+    fn from(error: CaptureError) -> Self {
+        Self::Capture(error)
+    }
+}
+
+impl Failure {
+    fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Capture(error) => match error.hint() {
+                Some(hint) => advise(error, hint),
+                None => error.into(),
+            },
+            Self::Registry(error) => error.into(),
+            Self::Panicked => anyhow::anyhow!("a decoding thread panicked"),
+            Self::Spill(error) => {
+                let hint = error.hint();
+                advise(error, hint)
+            }
+        }
+    }
 }

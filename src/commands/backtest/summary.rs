@@ -15,7 +15,7 @@ use crate::engine::verdict::Outcome;
 
 /// Counts of one run. The field names are the JSON's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub(super) struct Summary {
     /// Records of every kind, in every topic.
     pub records: u64,
     /// Inserts, updates and deletes that were neither bad nor re-delivered.
@@ -39,7 +39,7 @@ pub struct Summary {
 
 /// Movements by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Movements {
+pub(super) struct Movements {
     pub matched: u64,
     pub aggregated: u64,
     pub closing: u64,
@@ -48,7 +48,7 @@ pub struct Movements {
 
 /// What is counted while the run goes on.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub(super) struct Tally {
     pub records: u64,
     pub changes: u64,
     pub counts: Counts,
@@ -74,7 +74,7 @@ const OUTCOMES: [&str; 10] = [
 
 impl Summary {
     #[must_use]
-    pub fn new(tally: &Tally, elapsed: Duration) -> Self {
+    pub(super) fn new(tally: &Tally, elapsed: Duration) -> Self {
         let count = |label| tally.counts.get(label);
         let ignored = tally.counts.sorted().into_iter().filter(|(label, _)| !OUTCOMES.contains(label)).collect();
         let by_rule = |rule| {
@@ -109,7 +109,7 @@ impl Summary {
 impl Summary {
     /// For people: one figure a line, the figures aligned.
     #[must_use]
-    pub fn table(&self) -> String {
+    pub(super) fn table(&self) -> String {
         let mut rows: Vec<(usize, &str, u64)> = vec![
             (0, "records", self.records),
             (1, "changes", self.changes),

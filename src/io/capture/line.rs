@@ -1,0 +1,419 @@
+//! One line of a capture file.
+//!
+//! A scanner takes the usual line apart in one pass, undoing the escapes of a payload into a buffer that is used again for
+//! the next line. Whatever is unusual goes to serde_json, which has the last word on what a line means.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use base64::Engine as _;
+use memchr::memchr2;
+use serde::Deserialize;
+
+use crate::event::{Header, Origin, Record, Topic};
+
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error("`{field}` is not base64")]
+    Base64 { field: &'static str, source: base64::DecodeError },
+    #[error("`headers` holds a name without a value")]
+    OddHeaders,
+    #[error("a header's name is null")]
+    NamelessHeader,
+    #[error("both `{0}` and `{0}_b64` are there")]
+    Twice(&'static str),
+    #[error("`payload` and `payload_b64` are missing")]
+    NoPayload,
+}
+
+/// Buffers that are used from line to line.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    text: Vec<u8>,
+    headers: Vec<(Text, Option<Text>)>,
+    /// Topics that came before, the last one first.
+    topics: Vec<(Box<str>, Topic)>,
+}
+
+/// A string's content: in the line where it has no escapes, else in the scratch.
+#[derive(Clone, Debug)]
+enum Text {
+    Line(Range<usize>),
+    Scratch(Range<usize>),
+}
+
+impl Scratch {
+    /// Takes a line apart and hands over its record.
+    pub fn read<T>(&mut self, line: &[u8], take: impl FnOnce(&Record<'_>) -> T) -> Result<T, LineError> {
+        self.text.clear();
+        self.headers.clear();
+        match scan(line, &mut self.text, &mut self.headers) {
+            Some(fields) => {
+                let text = &self.text;
+                let get = |range: &Text| match range {
+                    Text::Line(range) => &line[range.clone()],
+                    Text::Scratch(range) => &text[range.clone()],
+                };
+                // the whole line was found to be UTF-8, and undoing escapes keeps it so
+                let str = |range: &Text| std::str::from_utf8(get(range)).unwrap_or_default();
+                let headers: Vec<Header<'_>> =
+                    self.headers.iter().map(|(name, value)| Header { name: str(name), value: value.as_ref().map(get) }).collect();
+                let topic = topic(&mut self.topics, str(&fields.topic));
+                Ok(take(&Record {
+                    origin: Origin { topic, partition: fields.partition, offset: fields.offset },
+                    timestamp_ms: fields.timestamp_ms,
+                    key: fields.key.as_ref().map(get),
+                    value: fields.payload.as_ref().map(get),
+                    headers: &headers,
+                }))
+            }
+            None => self.read_slowly(line, take),
+        }
+    }
+
+    fn read_slowly<T>(&mut self, line: &[u8], take: impl FnOnce(&Record<'_>) -> T) -> Result<T, LineError> {
+        let line: Line<'_> = serde_json::from_slice(line)?;
+        if line.headers.len() % 2 == 1 {
+            return Err(LineError::OddHeaders);
+        }
+        let header = |pair: &'_ [Option<Cow<'_, str>>]| -> Result<(String, Option<Vec<u8>>), LineError> {
+            let name = pair[0].as_deref().ok_or(LineError::NamelessHeader)?;
+            Ok((name.to_owned(), pair[1].as_deref().map(|value| value.as_bytes().to_vec())))
+        };
+        let headers = line.headers.chunks_exact(2).map(header).collect::<Result<Vec<_>, _>>()?;
+        let headers: Vec<Header<'_>> = headers.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect();
+        if matches!((&line.payload, &line.payload_b64), (None, None)) {
+            return Err(LineError::NoPayload);
+        }
+        let key = bytes("key", line.key.flatten(), line.key_b64.flatten())?;
+        let value = bytes("payload", line.payload.flatten(), line.payload_b64.flatten())?;
+        let topic = topic(&mut self.topics, &line.topic);
+        Ok(take(&Record {
+            origin: Origin { topic, partition: line.partition, offset: line.offset },
+            timestamp_ms: line.ts.filter(|ms| *ms >= 0),
+            key: key.as_deref(),
+            value: value.as_deref(),
+            headers: &headers,
+        }))
+    }
+}
+
+/// A line as serde sees it. `Some(None)` is a null, `None` a field that is missing.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    topic: Cow<'a, str>,
+    partition: i32,
+    offset: i64,
+    ts: Option<i64>,
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    headers: Vec<Option<Cow<'a, str>>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    key: Option<Option<Cow<'a, str>>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    key_b64: Option<Option<Cow<'a, str>>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    payload: Option<Option<Cow<'a, str>>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    payload_b64: Option<Option<Cow<'a, str>>>,
+}
+
+fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Cow<'a, str>>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Some(Option::<Borrowed<'a>>::deserialize(deserializer)?.map(|text| text.0)))
+}
+
+fn nullable<'de: 'a, 'a, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Option<Cow<'a, str>>>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+fn bytes<'a>(
+    field: &'static str,
+    text: Option<Cow<'a, str>>,
+    base64: Option<Cow<'a, str>>,
+) -> Result<Option<Cow<'a, [u8]>>, LineError> {
+    match (text, base64) {
+        (Some(_), Some(_)) => Err(LineError::Twice(field)),
+        (Some(Cow::Borrowed(text)), None) => Ok(Some(Cow::Borrowed(text.as_bytes()))),
+        (Some(Cow::Owned(text)), None) => Ok(Some(Cow::Owned(text.into_bytes()))),
+        (None, Some(base64)) => match base64::engine::general_purpose::STANDARD.decode(base64.as_bytes()) {
+            Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
+            Err(source) => Err(LineError::Base64 { field, source }),
+        },
+        (None, None) => Ok(None),
+    }
+}
+
+fn topic(known: &mut Vec<(Box<str>, Topic)>, name: &str) -> Topic {
+    match known.iter().position(|(other, _)| **other == *name) {
+        Some(place) => {
+            // neighbours in a file are often of one topic
+            known.swap(0, place);
+            known[0].1
+        }
+        None => {
+            let topic = Topic::intern(name);
+            known.insert(0, (name.into(), topic));
+            topic
+        }
+    }
+}
+
+/// What the scanner finds in a usual line.
+struct Fields {
+    topic: Text,
+    partition: i32,
+    offset: i64,
+    timestamp_ms: Option<i64>,
+    key: Option<Text>,
+    payload: Option<Text>,
+}
+
+/// Takes a usual line apart; `None` sends it to serde_json: it is unusual or wrong.
+fn scan(line: &[u8], text: &mut Vec<u8>, headers: &mut Vec<(Text, Option<Text>)>) -> Option<Fields> {
+    std::str::from_utf8(line).ok()?;
+    let mut scanner = Scanner { line, at: 0 };
+    let (mut topic, mut partition, mut offset, mut timestamp_ms) = (None, None, None, None);
+    let (mut key, mut payload, mut has_headers) = (None, None, false);
+    scanner.expect(b'{')?;
+    loop {
+        let name = scanner.name()?;
+        scanner.expect(b':')?;
+        match name {
+            b"topic" if topic.is_none() => topic = Some(scanner.string(text)?),
+            b"partition" if partition.is_none() => partition = Some(i32::try_from(scanner.integer()?).ok()?),
+            b"offset" if offset.is_none() => offset = Some(scanner.integer()?),
+            b"ts" if timestamp_ms.is_none() => timestamp_ms = Some(scanner.integer()?),
+            b"key" if key.is_none() => key = Some(scanner.string_or_null(text)?),
+            b"payload" if payload.is_none() => payload = Some(scanner.string_or_null(text)?),
+            b"headers" if !has_headers => {
+                has_headers = true;
+                scanner.headers(text, headers)?;
+            }
+            b"tstype" => scanner.string(text).map(|_| ())?,
+            b"broker" => scanner.integer().map(|_| ())?,
+            _ => return None,
+        }
+        match scanner.byte()? {
+            b',' => {}
+            b'}' => break,
+            _ => return None,
+        }
+    }
+    (scanner.at == line.len()).then_some(Fields {
+        topic: topic?,
+        partition: partition?,
+        offset: offset?,
+        timestamp_ms: timestamp_ms.filter(|ms| *ms >= 0),
+        key: key?,
+        payload: payload?,
+    })
+}
+
+/// Knows the JSON that kcat prints: no blanks between tokens, integers without exponents.
+struct Scanner<'a> {
+    line: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.line.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn expect(&mut self, wanted: u8) -> Option<()> {
+        (self.byte()? == wanted).then_some(())
+    }
+
+    fn literal(&mut self, wanted: &[u8]) -> Option<()> {
+        self.line[self.at..].starts_with(wanted).then(|| self.at += wanted.len())
+    }
+
+    /// A field's name, which has no escapes.
+    fn name(&mut self) -> Option<&'a [u8]> {
+        self.expect(b'"')?;
+        let rest = &self.line[self.at..];
+        let end = memchr2(b'"', b'\\', rest).filter(|end| rest[*end] == b'"')?;
+        self.at += end + 1;
+        Some(&rest[..end])
+    }
+
+    /// At most 18 digits, which fit.
+    fn integer(&mut self) -> Option<i64> {
+        let negative = self.literal(b"-").is_some();
+        let digits = self.line[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let text = &self.line[self.at..self.at + digits];
+        if digits == 0 || digits > 18 || (digits > 1 && text[0] == b'0') {
+            return None;
+        }
+        self.at += digits;
+        let value = text.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
+        Some(if negative { -value } else { value })
+    }
+
+    fn string_or_null(&mut self, text: &mut Vec<u8>) -> Option<Option<Text>> {
+        if self.literal(b"null").is_some() { Some(None) } else { self.string(text).map(Some) }
+    }
+
+    fn headers(&mut self, text: &mut Vec<u8>, headers: &mut Vec<(Text, Option<Text>)>) -> Option<()> {
+        self.expect(b'[')?;
+        if self.literal(b"]").is_some() {
+            return Some(());
+        }
+        loop {
+            let name = self.string(text)?;
+            self.expect(b',')?;
+            headers.push((name, self.string_or_null(text)?));
+            match self.byte()? {
+                b',' => {}
+                b']' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// A string; its escapes are undone into `text`.
+    fn string(&mut self, text: &mut Vec<u8>) -> Option<Text> {
+        self.expect(b'"')?;
+        let start = self.at;
+        let end = start + memchr2(b'"', b'\\', &self.line[start..])?;
+        if self.line[end] == b'"' {
+            self.at = end + 1;
+            return no_control(&self.line[start..end]).then_some(Text::Line(start..end));
+        }
+        let scratch_start = text.len();
+        let mut piece = start;
+        let mut special = end;
+        loop {
+            let plain = &self.line[piece..special];
+            if !no_control(plain) {
+                return None;
+            }
+            text.extend_from_slice(plain);
+            if self.line[special] == b'"' {
+                self.at = special + 1;
+                return Some(Text::Scratch(scratch_start..text.len()));
+            }
+            let unescaped = match self.line.get(special + 1)? {
+                b'"' => b'"',
+                b'\\' => b'\\',
+                b'/' => b'/',
+                b'n' => b'\n',
+                b't' => b'\t',
+                b'r' => b'\r',
+                b'b' => 0x08,
+                b'f' => 0x0c,
+                // `\u…`, surrogates and all: not worth a second implementation
+                _ => return None,
+            };
+            text.push(unescaped);
+            piece = special + 2;
+            special = piece + memchr2(b'"', b'\\', self.line.get(piece..)?)?;
+        }
+    }
+}
+
+/// JSON forbids raw control characters in strings.
+fn no_control(piece: &[u8]) -> bool {
+    piece.iter().all(|byte| *byte >= 0x20)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a record says, owned.
+    type Said = (String, i32, i64, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>);
+
+    fn said(record: &Record<'_>) -> Said {
+        let headers = record.headers.iter().map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec))).collect();
+        let Origin { topic, partition, offset } = record.origin;
+        (
+            topic.to_string(),
+            partition,
+            offset,
+            record.timestamp_ms,
+            record.key.map(<[u8]>::to_vec),
+            record.value.map(<[u8]>::to_vec),
+            headers,
+        )
+    }
+
+    fn both_ways(line: &[u8]) -> (Result<Said, String>, Result<Said, String>) {
+        let told = |error: LineError| error.to_string();
+        (Scratch::default().read(line, said).map_err(told), Scratch::default().read_slowly(line, said).map_err(told))
+    }
+
+    const USUAL: &str = r#"{"topic":"t.Agreement","partition":3,"offset":17,"tstype":"create","ts":1768208412004,"broker":1,"headers":["a","x","b",null],"key":"{\"n\":1}","payload":"{\"a\":\"\\\"\\n\"}"}"#;
+
+    #[test]
+    fn a_usual_line_is_scanned_and_means_what_serde_json_says() {
+        assert!(scan(USUAL.as_bytes(), &mut Vec::new(), &mut Vec::new()).is_some());
+        let (scanned, parsed) = both_ways(USUAL.as_bytes());
+        assert_eq!(scanned, parsed);
+        let (topic, partition, offset, ts, key, value, headers) = scanned.unwrap();
+        assert_eq!((topic.as_str(), partition, offset, ts), ("t.Agreement", 3, 17, Some(1_768_208_412_004)));
+        assert_eq!((key.unwrap(), value.unwrap()), (br#"{"n":1}"#.to_vec(), br#"{"a":"\"\n"}"#.to_vec()));
+        assert_eq!(headers, [("a".to_owned(), Some(b"x".to_vec())), ("b".to_owned(), None)]);
+    }
+
+    #[test]
+    fn unusual_lines_are_read_too() {
+        let value = |line: &str| both_ways(line.as_bytes()).0.unwrap().5;
+        assert_eq!(value(r#"{"topic":"t","partition":0,"offset":1,"payload":null}"#), None);
+        assert_eq!(value(r#"{"topic":"t","partition":0,"offset":1,"key":null,"payload_b64":"AP8="}"#), Some(vec![0, 255]));
+        assert_eq!(
+            value(r#" { "payload" : "\ud83c\udfe6" , "topic":"t", "partition":0, "offset":1, "other":[1,{}] } "#),
+            Some("🏦".into())
+        );
+        let no_time = both_ways(br#"{"topic":"t","partition":0,"offset":1,"ts":-1,"key":"","payload":""}"#).0.unwrap();
+        assert_eq!((no_time.3, no_time.4, no_time.5), (None, Some(vec![]), Some(vec![])));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said() {
+        let error = |line: &str| both_ways(line.as_bytes()).0.unwrap_err();
+        assert!(error("").contains("EOF"));
+        assert!(error(&USUAL[..USUAL.len() / 2]).contains("EOF"));
+        assert!(error(r#"{"topic":"t","partition":0,"payload":""}"#).contains("offset"));
+        assert!(error(r#"{"topic":"t","partition":0,"offset":1}"#).contains("payload"));
+        assert!(error(r#"{"topic":"t","partition":0,"offset":1,"payload_b64":"x"}"#).contains("base64"));
+        assert!(error(r#"{"topic":"t","partition":0,"offset":1,"payload":"","payload_b64":""}"#).contains("both"));
+        assert!(error(r#"{"topic":"t","partition":0,"offset":1,"payload":"","headers":["a"]}"#).contains("without a value"));
+        assert!(error(r#"{"topic":"t","partition":0,"offset":1,"payload":"","headers":[null,"a"]}"#).contains("null"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_scanner_agrees_with_serde_json(
+            payload in proptest::option::of("\\PC*|[\\x00-\\x7f]*|\\{\"a\":\"[a-z\\\\\"]*\"\\}"),
+            key in proptest::option::of("[\\x00-\\x7f]*"),
+            headers in proptest::collection::vec(("[a-z._]*", proptest::option::of("[ -~]*")), 0..4),
+            offset in any::<i64>(),
+            partition in any::<i32>(),
+        ) {
+            let headers: Vec<_> = headers.into_iter().flat_map(|(name, value)| [Some(name), value]).collect();
+            let line = serde_json::json!({
+                "topic": "t", "partition": partition, "offset": offset, "ts": 5, "headers": headers, "key": key, "payload": payload,
+            });
+            let (scanned, parsed) = both_ways(line.to_string().as_bytes());
+            prop_assert!(parsed.is_ok());
+            prop_assert_eq!(scanned, parsed);
+        }
+
+        #[test]
+        fn a_damaged_line_means_the_same_or_nothing_both_ways(at in 0..USUAL.len(), byte in any::<u8>()) {
+            let mut line = USUAL.as_bytes().to_vec();
+            line[at] = byte;
+            let (scanned, parsed) = both_ways(&line);
+            prop_assert_eq!(scanned, parsed);
+        }
+    }
+}
