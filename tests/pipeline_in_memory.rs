@@ -48,7 +48,7 @@ impl Observer<Toy> for Conditions {
 }
 
 fn settings() -> PipelineSettings<Toy> {
-    PipelineSettings::new(|_| Duration::from_secs(60))
+    PipelineSettings::new(|_| Duration::from_mins(1))
 }
 
 fn start(broker: &Broker, until: Until, settings: PipelineSettings<Toy>) -> Daemon {
@@ -168,7 +168,7 @@ async fn while_the_lookup_is_away_nothing_is_emitted_and_then_everything_is() {
     pairs(&broker, 3);
     let daemon = start(&broker, Until::Told, settings());
     *daemon.limits.away.lock().unwrap() = true;
-    sleep(Duration::from_secs(120)).await;
+    sleep(Duration::from_mins(2)).await;
     assert_eq!(broker.alerts(), Vec::<String>::new());
     assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::LookupUnavailable("limits are away".to_owned())));
     *daemon.limits.away.lock().unwrap() = false;
@@ -267,7 +267,7 @@ async fn the_merge_never_outruns_a_partition_that_has_more_to_offer() {
     let daemon = start(&broker, Until::Told, settings());
     broker.append(record(both()[0], 0, 10, "K", 2));
     broker.append(record(both()[0], 1, 20, "L", 2));
-    sleep(Duration::from_secs(3600)).await;
+    sleep(Duration::from_hours(1)).await;
     assert_eq!(broker.batches(), []);
     broker.append(record(both()[1], 0, 5, "K", 1));
     broker.lag(both()[1], false);
@@ -298,7 +298,7 @@ async fn a_partition_out_of_reach_is_not_silence() {
     broker.append(record(both()[0], 0, 1, "K", 1));
     sleep(Duration::from_secs(30)).await;
     broker.lag(both()[1], true);
-    sleep(Duration::from_secs(600)).await;
+    sleep(Duration::from_mins(10)).await;
     assert_eq!(broker.alerts(), Vec::<String>::new());
     broker.lag(both()[1], false);
     sleep(Duration::from_secs(61)).await;
@@ -312,7 +312,7 @@ async fn with_heartbeats_configured_silence_without_them_closes_nothing() {
     let broker = Broker::with(&both());
     let daemon = start(&broker, Until::Told, PipelineSettings { heartbeats: true, ..settings() });
     broker.append(record(both()[0], 0, 1, "K", 1));
-    sleep(Duration::from_secs(600)).await;
+    sleep(Duration::from_mins(10)).await;
     assert_eq!(broker.alerts(), Vec::<String>::new());
     for _ in 0..8 {
         broker.heartbeat();
@@ -396,7 +396,7 @@ async fn a_rebuilt_source_stops_a_drain_and_holds_a_daemon_in_its_place() {
     let broker = Broker::with(&both()[..1]);
     rebuilt(&broker);
     let daemon = start(&broker, Until::Told, settings());
-    sleep(Duration::from_secs(120)).await;
+    sleep(Duration::from_mins(2)).await;
     assert!(matches!(daemon.conditions.borrow().last(), Some(Condition::RebuiltSource(_))));
     assert_eq!(broker.offsets(), [(both()[0], 1)].into(), "what came before it was applied");
     daemon.until.send(Until::Now).unwrap();

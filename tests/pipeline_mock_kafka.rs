@@ -77,7 +77,7 @@ fn pipeline(
 }
 
 fn settings() -> PipelineSettings<Toy> {
-    PipelineSettings { max_age: Duration::from_millis(2), ..PipelineSettings::new(|_| Duration::from_secs(60)) }
+    PipelineSettings { max_age: Duration::from_millis(2), ..PipelineSettings::new(|_| Duration::from_mins(1)) }
 }
 
 async fn drain(connection: &Connection, membership: Membership) -> Result<(), PipelineError> {
@@ -262,7 +262,7 @@ async fn drain_although(request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) -> (E
     broker.refuse_next(request, errors);
     let connection = broker.connection("toy");
     let drained = drain(&connection, Membership::Alone);
-    let result = tokio::time::timeout(Duration::from_secs(60), drained).await.expect("it comes to an end");
+    let result = tokio::time::timeout(Duration::from_mins(1), drained).await.expect("it comes to an end");
     (broker, result)
 }
 

@@ -19,6 +19,7 @@ pub(super) struct Shelf {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "messages between two threads, each taken on its own")]
 struct State {
     lanes: BTreeMap<Partition, Lane>,
     events: VecDeque<Polled>,

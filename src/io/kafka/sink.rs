@@ -8,7 +8,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders, ToBytes};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
@@ -167,6 +167,11 @@ impl Transactions {
 
     fn abort(&mut self) {
         let Some(producer) = &self.producer else { return };
+        // it waits for delivery reports that nobody but us serves: those of the queue come by a purge, the others by themselves
+        producer.purge(PurgeConfig::default().queue());
+        if let Err(error) = producer.flush(OPERATION) {
+            tracing::warn!(%error, "records of an aborted transaction are still on their way");
+        }
         if let Err(Failed { error, .. }) = retried(Step::Abort, || producer.abort_transaction(OPERATION)) {
             tracing::warn!(%error, "transaction not aborted, making a new producer");
             self.producer = None;
