@@ -121,17 +121,32 @@ async fn a_batch_that_fails_is_repeated_whole_and_nothing_is_lost_or_doubled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_whose_partitions_are_lost_is_read_again_by_whoever_has_them_next() {
+async fn a_batch_that_is_lost_is_read_again_from_what_was_committed_and_nothing_is_lost_or_doubled() {
     let broker = Broker::with(&both());
     pairs(&broker, 20);
-    broker.refuse(CommitError::Lost("generation is over".to_owned()));
+    for _ in 0..2 {
+        broker.refuse(CommitError::Lost("generation is over".to_owned()));
+    }
+    let settings = PipelineSettings { max_changes: 5, ..settings() };
+    start(&broker, Until::Drained, settings).task.await.unwrap().unwrap();
+    assert_eq!(broker.alerts(), expected(20));
+    assert_eq!(broker.attempts(), broker.batches().len() + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebalance_between_two_batches_loses_and_doubles_nothing_of_what_was_judged() {
+    let broker = Broker::with(&both());
+    pairs(&broker, 10);
     let daemon = start(&broker, Until::Told, settings());
-    sleep(ms(100)).await;
-    assert_eq!((broker.attempts(), broker.batches().len()), (1, 0));
+    sleep(ms(5000)).await;
+    assert_eq!(broker.alerts(), expected(10));
     broker.revoke().await.unwrap_err();
     broker.assign();
+    let (a, b) = (both()[0], both()[1]);
+    broker.append(record(a, 10, 21, "K10", 10));
+    broker.append(record(b, 10, 22, "K10", 1000));
     sleep(ms(5000)).await;
-    assert_eq!(broker.alerts(), expected(20));
+    assert_eq!(broker.alerts(), expected(11));
     daemon.until.send(Until::Now).unwrap();
     daemon.task.await.unwrap().unwrap();
 }

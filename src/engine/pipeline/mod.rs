@@ -139,7 +139,8 @@ impl PipelineError {
 /// What became of a batch.
 enum Outcome {
     Done,
-    /// Dropped, and the engine with it: the partitions go, or a shutdown did not want to wait any longer.
+    /// Not committed, and not to be repeated: the partitions go, or a shutdown did not want to wait any longer. The engine
+    /// holds what is not committed and has to go with it.
     Abandoned,
 }
 
@@ -204,7 +205,7 @@ where
             let now = Instant::now();
             if self.batch_is_due(now) || stop.until() == Until::Drained {
                 match self.settle(stop).await? {
-                    Outcome::Abandoned => self.reset(),
+                    Outcome::Abandoned => self.rewind(),
                     Outcome::Done if stop.until() == Until::Drained && self.is_drained() => {
                         return self.finish(stop).await;
                     }
@@ -269,6 +270,12 @@ where
                 drop(released);
             }
         }
+    }
+
+    /// Begins anew from what is committed.
+    fn rewind(&mut self) {
+        self.reset();
+        self.source.rewind();
     }
 
     /// Forgets everything that is not committed; and, the changelog being the place from which state comes back, all state.
@@ -425,7 +432,7 @@ where
         if self.silence.take(now, (self.settings.max_silence)(&rules)) {
             self.engine.close_all(&rules);
             if let Outcome::Abandoned = self.commit(&rules, stop).await? {
-                self.reset();
+                self.rewind();
             }
         }
         Ok(())

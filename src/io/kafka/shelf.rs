@@ -27,6 +27,8 @@ struct State {
     /// Some partition came to its end or left it since this was last said.
     ends_changed: bool,
     error: Option<SourceError>,
+    /// The poll thread shall begin anew from what is committed.
+    rewind: bool,
     closing: bool,
 }
 
@@ -153,6 +155,10 @@ impl Shelf {
         self.change(|state| state.error = Some(error));
     }
 
+    pub(super) fn take_rewind(&self) -> bool {
+        std::mem::take(&mut self.lock().rewind)
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.lock().closing
     }
@@ -180,6 +186,13 @@ impl Shelf {
 
     fn is_revoking(&self) -> bool {
         self.lock().revoking
+    }
+
+    pub(super) fn rewind(&self) {
+        let mut state = self.lock();
+        state.rewind = true;
+        // what is here lies behind what will be read again
+        state.lanes.clear();
     }
 
     pub(super) fn hold(&self, partition: Partition, hold: bool) {

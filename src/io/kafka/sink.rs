@@ -138,13 +138,16 @@ impl Transactions {
             send(producer, self.outputs.dead_letter(letter))?;
         }
         let offsets = offsets(batch, &tag).map_err(Step::Offsets.failed())?;
-        retried(Step::Offsets, || {
+        let send_offsets = || {
             let member = self.member.metadata().ok_or(KafkaError::Canceled)?;
             producer.send_offsets_to_transaction(&offsets, &member, OPERATION)
-        })?;
+        };
+        retried(Step::Offsets, send_offsets)?;
         producer.flush(OPERATION).map_err(Step::Flush.failed())?;
         if let Some(error) = producer.context().take_failure() {
-            return Err(Failed { step: Step::Flush, error });
+            // a record that was purged fell with its transaction; the next call says why that fell
+            let cause = if is_purge(&error) { send_offsets().err() } else { None };
+            return Err(Failed { step: Step::Flush, error: cause.unwrap_or(error) });
         }
         producer.commit_transaction(OPERATION).map_err(|error| {
             if fate::fate(Step::Commit, &error) == Fate::Renew {
@@ -169,6 +172,10 @@ impl Transactions {
             self.producer = None;
         }
     }
+}
+
+fn is_purge(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
 }
 
 /// Repeats a call as long as its errors say that this may help.
