@@ -1,12 +1,14 @@
 //! The pipeline on ports in memory, with paused time.
 
-mod support;
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod pipeline_support;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::memory::Broker;
-use support::toy::{Limits, Rules, Toy, record};
+use pipeline_support::memory::Broker;
+use pipeline_support::toy::{Limits, Rules, Toy, record};
 use tidewaiter::engine::Partition;
 use tidewaiter::engine::pipeline::{Committed, Condition, Observer, Pipeline, PipelineError, PipelineSettings, Ports, Until};
 use tidewaiter::engine::ports::CommitError;

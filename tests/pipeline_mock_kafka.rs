@@ -1,15 +1,17 @@
 //! The pipeline on librdkafka's mock cluster: real clients, a real socket, a broker in this process.
 
-mod support;
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod pipeline_support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pipeline_support::toy::{Limits, Toy, record};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
-use support::toy::{Limits, Toy, record};
 use tidewaiter::engine::Partition;
 use tidewaiter::engine::pipeline::{Pipeline, PipelineError, PipelineSettings, Ports, Until};
 use tidewaiter::engine::ports::OwnedRecord;
@@ -103,11 +105,8 @@ fn read(broker: &EmbeddedBroker, topic: &str, partitions: i32, count: usize) -> 
     while start.elapsed() < until {
         let Some(message) = consumer.poll(Duration::from_millis(20)) else { continue };
         let message = message.unwrap().detach();
-        let origin = tidewaiter::event::Origin {
-            topic: Topic::intern(topic),
-            partition: message.partition(),
-            offset: message.offset(),
-        };
+        let origin =
+            tidewaiter::event::Origin { topic: Topic::intern(topic), partition: message.partition(), offset: message.offset() };
         let headers = message.headers().map_or_else(Vec::new, |headers| {
             headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
         });
@@ -152,7 +151,10 @@ async fn alerts_of_one_key_lie_in_one_partition_in_the_order_of_judging() {
     let broker = broker();
     for n in 0..200_i64 {
         let commit = u64::try_from(n).unwrap() + 1;
-        produce(&broker, &record(partition(TOPICS[usize::try_from(n % 2).unwrap()], 0), 0, commit, &format!("K{}", n % 4 / 2), n));
+        produce(
+            &broker,
+            &record(partition(TOPICS[usize::try_from(n % 2).unwrap()], 0), 0, commit, &format!("K{}", n % 4 / 2), n),
+        );
     }
     broker.flush().unwrap();
     drain(&broker.connection("toy"), Membership::Alone).await.unwrap();

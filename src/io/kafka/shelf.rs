@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(revocation.partitions, [partition()]);
         assert!(shelf.is_revoking());
         std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| wait_for_release(released, Duration::from_secs(60), || false));
+            let waiter = scope.spawn(|| wait_for_release(released, Duration::from_mins(1), || false));
             drop(revocation);
             assert!(waiter.join().unwrap());
         });

@@ -17,7 +17,7 @@ use super::client::{self, Connection, OPERATION};
 use super::fate::{self, Fate, Step};
 use super::source::Member;
 use crate::engine::DeadLetter;
-use crate::engine::ports::{Alert, Batch, CommitError, Sink};
+use crate::engine::ports::{Alert, Batch, CommitError, Sink, SourceError};
 
 /// Where a batch goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,15 +39,17 @@ struct Job {
 
 impl KafkaSink {
     /// The producer's thread; the brokers are first spoken to with the first batch.
-    pub fn start(connection: &Connection, outputs: Outputs, source: &KafkaSource) -> Result<Self, std::io::Error> {
+    pub fn start(connection: &Connection, outputs: Outputs, source: &KafkaSource) -> Result<Self, SourceError> {
         let (jobs, received) = mpsc::channel::<Job>();
         let mut transactions = Transactions::new(connection.clone(), outputs, source.member());
-        thread::Builder::new().name("kafka-produce".to_owned()).spawn(move || {
+        let work = move || {
             for Job { batch, reply } in received {
                 // a pipeline that is gone does not care what became of its last batch
                 let _ = reply.send(transactions.commit(&batch));
             }
-        })?;
+        };
+        let spawned = thread::Builder::new().name("kafka-produce".to_owned()).spawn(work);
+        spawned.map_err(|error| SourceError { detail: format!("cannot start the producer's thread: {error}"), hint: None })?;
         Ok(Self { jobs })
     }
 }

@@ -10,6 +10,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
@@ -26,7 +27,7 @@ use crate::event::{Origin, Topic};
 const POLL: Duration = Duration::from_millis(20);
 
 /// How long a revocation waits for the batch in flight. Beyond it the partitions go, and fencing refuses the batch.
-const RELEASE: Duration = Duration::from_secs(60);
+const RELEASE: Duration = Duration::from_mins(1);
 
 /// How long leaving the group may take: librdkafka's close can hang (rust-rdkafka #453, #509).
 const CLOSE: Duration = Duration::from_secs(3);
@@ -154,7 +155,7 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), Source
                 let metadata = consumer
                     .fetch_metadata(Some(topic), OPERATION)
                     .map_err(|error| failure(&format!("cannot read the partitions of {topic}"), &error))?;
-                for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+                for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
                     partitions.add_partition(topic, partition.id());
                 }
             }
@@ -255,7 +256,7 @@ fn assign(consumer: &BaseConsumer<Context>, partitions: &mut TopicPartitionList)
             .map_err(|error| failure("cannot name a position", &error))?;
         if is_data {
             let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
-            lanes.insert(key, committed.and_then(|offset| offset.to_raw()));
+            lanes.insert(key, committed.and_then(Offset::to_raw));
         }
     }
     // known before the first record can come

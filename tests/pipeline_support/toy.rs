@@ -153,7 +153,7 @@ impl Lookup<String, i64> for Limits {
     async fn lookup(&self, questions: &[String]) -> Result<Vec<i64>, LookupError> {
         self.asked.lock().unwrap().push(questions.to_vec());
         if *self.away.lock().unwrap() {
-            return Err(LookupError { detail: "limits are away".to_owned() });
+            return Err(LookupError::unavailable("limits are away"));
         }
         Ok(vec![100; questions.len()])
     }
