@@ -22,7 +22,7 @@ const ERROR: u8 = 2;
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
-        Command::Replay(args) => replay::run(args),
+        Command::Replay(args) => replay::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
     };

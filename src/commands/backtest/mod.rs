@@ -24,8 +24,11 @@ use super::{Output, advise};
 use crate::cli::{self, Decimals, Format, KeyCase};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
+use crate::domains::lending::expected::{Answer, Question};
+use crate::domains::lending::profiles::Profiles;
 use crate::domains::lending::settings::LendingRules;
 use crate::engine::Options;
+use crate::engine::lookup::{Lookup, LookupError};
 use crate::event::{self, DecimalForm, Formats};
 use crate::io::capture::Captures;
 use files::Files;
@@ -39,6 +42,13 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     };
     let formats = formats(args);
     formats.validate()?;
+    let book = match &args.profiles {
+        Some(path) => Book::File(Profiles::open(path, formats.key_case).map_err(|error| match error.hint() {
+            Some(hint) => advise(error, hint),
+            None => error.into(),
+        })?),
+        None => Book::None,
+    };
     let lending = Arc::new(Lending::new(Decoder::new(&formats)));
     let captures = Captures::open(&args.input).map_err(|error| match error.hint() {
         Some(hint) => advise(error, hint),
@@ -55,7 +65,7 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     let judging = ProgressBar::new(spill.entries());
     let judging = judging.with_style(ProgressStyle::with_template("judging {wide_bar} {human_pos} of {human_len}, {eta} left")?);
     let options = Options { accept_rebuilt_source: args.accept_rebuilt_source };
-    let tally = judge::judge(&lending, options, spill, &NoProfiles, &rules, &mut files, &judging)?;
+    let tally = judge::judge(&lending, options, spill, &book, &rules, &mut files, &judging)?;
     judging.finish_and_clear();
     files.commit()?;
 
@@ -72,15 +82,19 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-struct NoProfiles;
-impl crate::engine::lookup::Lookup<crate::domains::lending::expected::Question, crate::domains::lending::expected::Answer>
-    for NoProfiles
-{
-    async fn lookup(
-        &self,
-        questions: &[crate::domains::lending::expected::Question],
-    ) -> Result<Vec<crate::domains::lending::expected::Answer>, crate::engine::lookup::LookupError> {
-        Ok(vec![crate::domains::lending::expected::Answer::default(); questions.len()])
+/// Where expected payments are looked up.
+enum Book {
+    File(Profiles),
+    /// Without a profile file no expected payment is known.
+    None,
+}
+
+impl Lookup<Question, Answer> for Book {
+    async fn lookup(&self, questions: &[Question]) -> Result<Vec<Answer>, LookupError> {
+        match self {
+            Self::File(profiles) => profiles.lookup(questions).await,
+            Self::None => Ok(vec![Answer::default(); questions.len()]),
+        }
     }
 }
 
