@@ -5,6 +5,7 @@
 mod pipeline_support;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pipeline_support::memory::Broker;
@@ -30,6 +31,7 @@ fn ms(ms: u64) -> Duration {
 struct Daemon {
     until: watch::Sender<Until>,
     rules: watch::Sender<Arc<Rules>>,
+    toy: Arc<Toy>,
     limits: Limits,
     conditions: watch::Receiver<Vec<Condition>>,
     task: JoinHandle<Result<(), PipelineError>>,
@@ -55,11 +57,12 @@ fn start(broker: &Broker, until: Until, settings: PipelineSettings<Toy>) -> Daem
     let (until, until_receiver) = watch::channel(until);
     let (rules, rules_receiver) = watch::channel(Arc::new("base"));
     let (seen, conditions) = watch::channel(Vec::new());
+    let toy = Arc::new(Toy::default());
     let limits = Limits::default();
     let ports = Ports { source: broker.clone(), sink: broker.clone(), lookup: limits.clone() };
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
-    let pipeline = Pipeline::new(Arc::new(Toy), settings, ports, clock, rules_receiver).observed_by(Conditions(seen));
-    Daemon { until, rules, limits, conditions, task: tokio::spawn(pipeline.run(until_receiver)) }
+    let pipeline = Pipeline::new(Arc::clone(&toy), settings, ports, clock, rules_receiver).observed_by(Conditions(seen));
+    Daemon { until, rules, toy, limits, conditions, task: tokio::spawn(pipeline.run(until_receiver)) }
 }
 
 /// Two topics: an account's first amount on one, its second on the other, in later commits.
@@ -173,6 +176,23 @@ async fn while_the_lookup_is_away_nothing_is_emitted_and_then_everything_is() {
     assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::LookupUnavailable("limits are away".to_owned())));
     *daemon.limits.away.lock().unwrap() = false;
     sleep(Duration::from_secs(6)).await;
+    assert_eq!(broker.alerts(), expected(3));
+    assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::Running));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_schema_registry_is_away_nothing_is_passed_over_and_then_everything_is_read() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    daemon.toy.registry_is_away.store(true, Ordering::Relaxed);
+    pairs(&broker, 3);
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(broker.batches(), []);
+    assert!(matches!(daemon.conditions.borrow().last(), Some(Condition::RegistryUnavailable(_))));
+    daemon.toy.registry_is_away.store(false, Ordering::Relaxed);
+    sleep(Duration::from_secs(7)).await;
     assert_eq!(broker.alerts(), expected(3));
     assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::Running));
     daemon.until.send(Until::Now).unwrap();

@@ -73,7 +73,7 @@ fn pipeline(
     let ports = Ports { source, sink, lookup: Limits::default() };
     let (_, rules) = watch::channel(Arc::new("base"));
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
-    Pipeline::new(Arc::new(Toy), settings, ports, clock, rules)
+    Pipeline::new(Arc::new(Toy::default()), settings, ports, clock, rules)
 }
 
 fn settings() -> PipelineSettings<Toy> {

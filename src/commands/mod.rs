@@ -1,6 +1,7 @@
 //! The commands: each takes its arguments, does its work, and gives an exit code. Only they use anyhow.
 
 mod backtest;
+mod book;
 mod check;
 mod output;
 mod replay;

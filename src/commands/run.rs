@@ -9,13 +9,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::advise;
+use super::book::Book;
 use crate::cli;
 use crate::config::{self, DaemonConfig};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
-use crate::domains::lending::expected::{Answer, Question};
 use crate::domains::lending::settings::LendingRules;
-use crate::engine::lookup::{Lookup, LookupError};
 use crate::engine::pipeline::{Pipeline, PipelineError, PipelineSettings, Until};
 use crate::engine::ports::SourceError;
 use crate::io::kafka::{self, Connection, Membership, Outputs, Start, Subscription};
@@ -26,22 +25,18 @@ pub(crate) fn run(args: &cli::Run) -> anyhow::Result<ExitCode> {
     let config = DaemonConfig::load(&args.config, &kafka::RESERVED)?;
     let rules = match &config.rules {
         Some(path) => LendingRules::load(path)?,
-        None => LendingRules::default(),
+        None => LendingRules::shipped(),
     };
-    if config.profiles.is_some() {
-        let error = anyhow::anyhow!("`expected.profiles` is not built yet");
-        return Err(advise(error, "without it no expected payment is known, and R1 is indeterminate"));
-    }
+    let book = Book::open(config.profiles.as_deref(), config.source.formats.key_case)?;
     telemetry::log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(daemon(config, rules))
+    runtime.block_on(daemon(config, rules, book))
 }
 
-async fn daemon(config: DaemonConfig, rules: LendingRules) -> anyhow::Result<ExitCode> {
+async fn daemon(config: DaemonConfig, rules: LendingRules, book: Book) -> anyhow::Result<ExitCode> {
     let until = until_signalled()?;
     let lending = Arc::new(Lending::new(Decoder::new(&config.source.formats)));
-    let ports =
-        kafka::ports(&connection(&config.kafka), subscription(&config.source), outputs(&config), NoBook).map_err(start)?;
+    let ports = kafka::ports(&connection(&config.kafka), subscription(&config.source), outputs(&config), book).map_err(start)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         topics = ?config.source.topics,
@@ -128,14 +123,5 @@ fn stopped(error: PipelineError) -> anyhow::Error {
     match error.hint().map(str::to_owned) {
         Some(hint) => advise(error, hint),
         None => error.into(),
-    }
-}
-
-/// Knows no agreement.
-struct NoBook;
-
-impl Lookup<Question, Answer> for NoBook {
-    async fn lookup(&self, questions: &[Question]) -> Result<Vec<Answer>, LookupError> {
-        Ok(vec![Answer::default(); questions.len()])
     }
 }

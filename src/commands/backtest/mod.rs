@@ -20,15 +20,13 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::book::Book;
 use super::{Output, advise};
 use crate::cli::{self, Decimals, Format, KeyCase};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
-use crate::domains::lending::expected::{Answer, Question};
-use crate::domains::lending::profiles::Profiles;
 use crate::domains::lending::settings::LendingRules;
 use crate::engine::Options;
-use crate::engine::lookup::{Lookup, LookupError};
 use crate::event::{self, DecimalForm, Formats};
 use crate::io::capture::Captures;
 use files::Files;
@@ -42,13 +40,7 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     };
     let formats = formats(args);
     formats.validate()?;
-    let book = match &args.profiles {
-        Some(path) => Book::File(Profiles::open(path, formats.key_case).map_err(|error| match error.hint() {
-            Some(hint) => advise(error, hint),
-            None => error.into(),
-        })?),
-        None => Book::None,
-    };
+    let book = Book::open(args.profiles.as_deref(), formats.key_case)?;
     let lending = Arc::new(Lending::new(Decoder::new(&formats)));
     let captures = Captures::open(&args.input).map_err(|error| match error.hint() {
         Some(hint) => advise(error, hint),
@@ -80,22 +72,6 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     }
     output.finish()?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where expected payments are looked up.
-enum Book {
-    File(Profiles),
-    /// Without a profile file no expected payment is known.
-    None,
-}
-
-impl Lookup<Question, Answer> for Book {
-    async fn lookup(&self, questions: &[Question]) -> Result<Vec<Answer>, LookupError> {
-        match self {
-            Self::File(profiles) => profiles.lookup(questions).await,
-            Self::None => Ok(vec![Answer::default(); questions.len()]),
-        }
-    }
 }
 
 fn formats(args: &cli::Backtest) -> Formats {
