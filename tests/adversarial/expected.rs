@@ -75,7 +75,9 @@ fn fallen_due_goes_before_the_next_due_whose_earliest_date_alone_counts() {
 #[test]
 fn a_custom_profile_goes_before_all_even_when_it_is_zero() {
     let custom = |amount: &str, on_going, deleted| {
-        format!("INSERT INTO CustomProfile (CPAgreement, CPAmount, CPOnGoing, CPDeleted) VALUES ('a ', '{amount}', {on_going}, {deleted});")
+        format!(
+            "INSERT INTO CustomProfile (CPAgreement, CPAmount, CPOnGoing, CPDeleted) VALUES ('a ', '{amount}', {on_going}, {deleted});"
+        )
     };
     let of = |custom| expected_on(day(2026, 1, 5), &[scheduled("2026-01-28", "10.00", "Pay", 0), custom]);
     assert_eq!(of(custom("0.00", 1, 0)), json!({ "amount": "0.00", "source": "custom_profile", "period": null }));
@@ -91,13 +93,16 @@ fn a_schedule_of_zero_is_an_expected_payment() {
 
 #[test]
 fn an_opening_looks_up_its_first_payment_date_or_else_the_day_it_happened_in_utc() {
-    let profiles = [scheduled("2025-12-31", "3.00", "Pay", 0), scheduled("2026-01-31", "4.00", "Pay", 0), scheduled("2026-03-01", "5.00", "Pay", 0)];
+    let profiles = [
+        scheduled("2025-12-31", "3.00", "Pay", 0),
+        scheduled("2026-01-31", "4.00", "Pay", 0),
+        scheduled("2026-03-01", "5.00", "Pay", 0),
+    ];
     let profiles: Vec<&str> = profiles.iter().map(String::as_str).collect();
     // the start is half past nine on the twelfth of January
     let last_of_year = -(11 * 86_400_000 + 34_200_000) - 1;
-    let expected = |at, opened: &super::history::Row| {
-        History::new().at(at).create(opened).raw(RULES, &profiles, &[])[0]["expected"].clone()
-    };
+    let expected =
+        |at, opened: &super::history::Row| History::new().at(at).create(opened).raw(RULES, &profiles, &[])[0]["expected"].clone();
     assert_eq!(expected(last_of_year, &row("A", "1.00")), told("3.00", "payment_profile", "2025-12"));
     assert_eq!(expected(last_of_year + 1, &row("A", "1.00")), told("4.00", "payment_profile", "2026-01"));
     let first_payment = row("A", "1.00").with("AgreementFirstPaymentDate", json!(day(2026, 3, 31)));
