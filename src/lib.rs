@@ -7,4 +7,5 @@ pub mod domains;
 pub mod engine;
 pub mod event;
 pub mod io;
+pub mod telemetry;
 pub mod time;

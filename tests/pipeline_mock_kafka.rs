@@ -1,19 +1,22 @@
 //! The pipeline on librdkafka's mock cluster: real clients, a real socket, a broker in this process.
 
-mod support;
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::collections::BTreeMap;
+mod pipeline_support;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pipeline_support::toy::{Limits, Toy, record};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
-use support::toy::{Limits, Toy, record};
 use tidewaiter::engine::Partition;
 use tidewaiter::engine::pipeline::{Pipeline, PipelineError, PipelineSettings, Ports, Until};
 use tidewaiter::engine::ports::OwnedRecord;
-use tidewaiter::event::Topic;
+use tidewaiter::event::{Origin, Topic};
 use tidewaiter::io::kafka::{Connection, EmbeddedBroker, KafkaSink, KafkaSource, Membership, Outputs, Start, Subscription};
 use tidewaiter::time::{ManualClock, Timestamp};
 use tokio::sync::watch;
@@ -70,11 +73,11 @@ fn pipeline(
     let ports = Ports { source, sink, lookup: Limits::default() };
     let (_, rules) = watch::channel(Arc::new("base"));
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
-    Pipeline::new(Arc::new(Toy), settings, ports, clock, rules)
+    Pipeline::new(Arc::new(Toy::default()), settings, ports, clock, rules)
 }
 
 fn settings() -> PipelineSettings<Toy> {
-    PipelineSettings { max_age: Duration::from_millis(2), ..PipelineSettings::new(|_| Duration::from_secs(60)) }
+    PipelineSettings { max_age: Duration::from_millis(2), ..PipelineSettings::new(|_| Duration::from_mins(1)) }
 }
 
 async fn drain(connection: &Connection, membership: Membership) -> Result<(), PipelineError> {
@@ -82,8 +85,20 @@ async fn drain(connection: &Connection, membership: Membership) -> Result<(), Pi
     pipeline(connection, subscription(membership), settings()).run(receiver).await
 }
 
-/// Everything on a topic, partition by partition, as a reader of committed records sees it.
+/// Everything on a topic, partition by partition, as a reader of committed records sees it, once there is so much.
 fn read(broker: &EmbeddedBroker, topic: &str, partitions: i32, count: usize) -> Vec<OwnedRecord> {
+    let records = read_until(broker, topic, partitions, |records| records.len() >= count);
+    assert_eq!(records.len(), count);
+    records
+}
+
+/// Reads until it is enough, and a moment longer, so that one too many is seen.
+fn read_until(
+    broker: &EmbeddedBroker,
+    topic: &str,
+    partitions: i32,
+    is_enough: impl Fn(&[OwnedRecord]) -> bool,
+) -> Vec<OwnedRecord> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", broker.bootstrap_servers())
         .set("group.id", "test-reader")
@@ -97,24 +112,22 @@ fn read(broker: &EmbeddedBroker, topic: &str, partitions: i32, count: usize) -> 
     }
     consumer.assign(&assignment).unwrap();
     let mut records = Vec::new();
-    let start = Instant::now();
-    // a moment longer than it takes, so that one too many is seen
-    let mut until = if count == 0 { Duration::from_secs(1) } else { Duration::from_secs(20) };
-    while start.elapsed() < until {
+    let mut end = Instant::now() + Duration::from_secs(20);
+    let mut enough = false;
+    while Instant::now() < end {
+        if !enough && is_enough(&records) {
+            enough = true;
+            end = Instant::now() + Duration::from_millis(if records.is_empty() { 2000 } else { 300 });
+        }
         let Some(message) = consumer.poll(Duration::from_millis(20)) else { continue };
         let message = message.unwrap().detach();
-        let origin =
-            tidewaiter::event::Origin { topic: Topic::intern(topic), partition: message.partition(), offset: message.offset() };
+        let origin = Origin { topic: Topic::intern(topic), partition: message.partition(), offset: message.offset() };
         let headers = message.headers().map_or_else(Vec::new, |headers| {
             headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
         });
         let (key, value) = (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec));
         records.push(OwnedRecord { origin, timestamp_ms: message.timestamp().to_millis(), key, value, headers });
-        if records.len() == count {
-            until = start.elapsed() + Duration::from_millis(300);
-        }
     }
-    assert_eq!(records.len(), count);
     records
 }
 
@@ -232,4 +245,67 @@ async fn a_running_pipeline_takes_what_comes_drains_when_told_and_is_shut_down_q
     until.send(Until::Now).unwrap();
     task.await.unwrap().unwrap();
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+/// What the alerts say, each once: the mock cluster shows records of aborted transactions too.
+fn distinct(broker: &EmbeddedBroker, count: usize) -> Vec<String> {
+    let distinct = |records: &[OwnedRecord]| {
+        let alerts: BTreeSet<_> = records.iter().map(|alert| text(alert.value.as_ref())).collect();
+        Vec::from_iter(alerts)
+    };
+    distinct(&read_until(broker, "alerts", 2, |records| distinct(records).len() >= count))
+}
+
+async fn drain_although(request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) -> (EmbeddedBroker, Result<(), PipelineError>) {
+    let broker = broker();
+    pairs(&broker, 20);
+    broker.refuse_next(request, errors);
+    let connection = broker.connection("toy");
+    let drained = drain(&connection, Membership::Alone);
+    let result = tokio::time::timeout(Duration::from_mins(1), drained).await.expect("it comes to an end");
+    (broker, result)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_that_pass_cost_nothing() {
+    use RDKafkaRespErr as Error;
+    for (request, error) in [
+        (RDKafkaApiKey::InitProducerId, Error::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE),
+        (RDKafkaApiKey::AddPartitionsToTxn, Error::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS),
+        (RDKafkaApiKey::TxnOffsetCommit, Error::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS),
+        (RDKafkaApiKey::EndTxn, Error::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE),
+    ] {
+        let (broker, result) = drain_although(request, &[error, error]).await;
+        result.unwrap();
+        assert_eq!(alerts(&broker, 20), sorted(expected(20)), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_that_is_over_has_the_batch_read_again() {
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
+    let (broker, result) = drain_although(RDKafkaApiKey::TxnOffsetCommit, &[error]).await;
+    result.unwrap();
+    assert_eq!(distinct(&broker, 20), sorted(expected(20)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fenced_producer_is_replaced_and_the_batch_repeated() {
+    for error in [
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN,
+    ] {
+        let (broker, result) = drain_although(RDKafkaApiKey::EndTxn, &[error]).await;
+        result.unwrap();
+        assert_eq!(distinct(&broker, 20), sorted(expected(20)), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_allowed_stops_with_a_hint() {
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    let (_broker, result) = drain_although(RDKafkaApiKey::AddPartitionsToTxn, &[error]).await;
+    let error = result.unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("grant")), "{error}");
 }

@@ -4,31 +4,37 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{FINDINGS, Output, advise};
+use super::{FINDINGS, Output};
 use crate::cli;
-use crate::config::LoadError;
+use crate::config::{DaemonConfig, LoadError};
 use crate::domains::lending::settings::LendingRules;
+use crate::io::kafka::RESERVED;
 
 pub(crate) fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     let mut output = Output::stdout();
     let mut findings = false;
     let mut unreadable = None;
-    for path in &args.rules {
-        let checked = LendingRules::load(path).map(|rules| format!("ok, fingerprint {}", rules.fingerprint));
-        match report(&mut output, path, checked) {
-            Ok(ok) => findings |= !ok,
-            // the other files are checked all the same
-            Err(error) => unreadable = unreadable.or(Some(error)),
-        }
+    let mut examine = |path: &Path, checked| match report(&mut output, path, checked) {
+        Ok(ok) => findings |= !ok,
+        // the other files are checked all the same
+        Err(error) => unreadable = unreadable.take().or(Some(error)),
+    };
+    let mut rules = args.rules.clone();
+    for path in &args.config {
+        let config = DaemonConfig::load(path, &RESERVED);
+        // what the daemon would read is checked with it
+        rules.extend(config.as_ref().ok().and_then(|config| config.rules.clone()));
+        examine(path, config.map(|_| "ok".to_owned()));
+    }
+    for path in &rules {
+        examine(path, LendingRules::load(path).map(|rules| format!("ok, fingerprint {}", rules.fingerprint)));
     }
     output.finish()?;
-    if let Some(error) = unreadable {
-        return Err(error);
+    match unreadable {
+        Some(error) => Err(error),
+        None if findings => Ok(ExitCode::from(FINDINGS)),
+        None => Ok(ExitCode::SUCCESS),
     }
-    if !args.config.is_empty() {
-        return Err(advise(anyhow::anyhow!("`check --config` is not built yet"), "check the rules with --rules FILE"));
-    }
-    Ok(if findings { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
 }
 
 /// Writes what is wrong with a file, or that nothing is; gives which of the two.

@@ -1,6 +1,7 @@
 //! The commands: each takes its arguments, does its work, and gives an exit code. Only they use anyhow.
 
 mod backtest;
+mod book;
 mod check;
 mod output;
 mod replay;
@@ -21,8 +22,8 @@ const ERROR: u8 = 2;
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
-        Command::Run(args) => run::run(args),
-        Command::Replay(args) => replay::run(args),
+        Command::Run(args) => run::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
     };

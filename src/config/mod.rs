@@ -12,6 +12,7 @@
 //!
 //! This module knows no catalogue and no command; it stands left of `domains` in the import order.
 
+pub mod daemon;
 mod errors;
 mod section;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use daemon::DaemonConfig;
 pub use errors::{ConfigErrors, Finding, Problem};
 pub use section::{Item, Section};
 pub use value::{Value, amount, boolean, choice, duration, integer, percentage, text};

@@ -12,19 +12,51 @@ pub async fn judge_all<D: Domain, L: Lookup<D::Question, D::Answer>>(
     lookup: &L,
     rules: &D::Rules,
 ) -> Result<Vec<D::Judgement>, LookupError> {
-    let mut questions = Vec::new();
-    let mut asked = HashMap::new();
-    let places: Vec<Option<usize>> = cases
-        .iter()
-        .map(|case| {
+    let asked = Asked::by(domain, &cases, rules);
+    let answers = if asked.questions.is_empty() { Vec::new() } else { lookup.lookup(&asked.questions).await? };
+    asked.check(&answers)?;
+    Ok(asked.judge(domain, cases, &answers, rules))
+}
+
+/// What a batch of cases asks.
+#[derive(Debug)]
+pub(super) struct Asked<Q> {
+    /// Distinct, in the order in which they were first asked.
+    pub(super) questions: Vec<Q>,
+    /// By case: which question it asks.
+    places: Vec<Option<usize>>,
+}
+
+impl<Q: Clone + Eq + std::hash::Hash> Asked<Q> {
+    pub(super) fn by<D: Domain<Question = Q>>(domain: &D, cases: &[D::Case], rules: &D::Rules) -> Self {
+        let mut questions = Vec::new();
+        let mut known = HashMap::new();
+        let place = |case| {
             let question = domain.question(case, rules)?;
-            Some(*asked.entry(question).or_insert_with_key(|question| {
+            Some(*known.entry(question).or_insert_with_key(|question: &Q| {
                 questions.push(question.clone());
                 questions.len() - 1
             }))
-        })
-        .collect();
-    let answers = if questions.is_empty() { Vec::new() } else { lookup.lookup(&questions).await? };
-    let judged = cases.into_iter().zip(places).map(|(case, place)| domain.judge(case, place.map(|place| &answers[place]), rules));
-    Ok(judged.collect())
+        };
+        let places = cases.iter().map(place).collect();
+        Self { questions, places }
+    }
+
+    /// A source that does not answer every question is broken: a case must not be judged as if nothing were known.
+    pub(super) fn check<A>(&self, answers: &[A]) -> Result<(), LookupError> {
+        let (asked, answered) = (self.questions.len(), answers.len());
+        if asked == answered { Ok(()) } else { Err(LookupError::broken(format!("{answered} answers to {asked} questions"))) }
+    }
+
+    /// The answers must have been checked.
+    pub(super) fn judge<D: Domain<Question = Q>>(
+        &self,
+        domain: &D,
+        cases: Vec<D::Case>,
+        answers: &[D::Answer],
+        rules: &D::Rules,
+    ) -> Vec<D::Judgement> {
+        let cases = cases.into_iter().zip(&self.places);
+        cases.map(|(case, place)| domain.judge(case, place.map(|place| &answers[place]), rules)).collect()
+    }
 }

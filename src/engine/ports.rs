@@ -22,6 +22,10 @@ pub trait Source: Send {
     /// Resolves when partitions are about to be taken away, or were: whatever is waited for, it is time to poll.
     fn revoking(&mut self) -> impl Future<Output = ()> + Send;
 
+    /// Hands over again what was handed over and not committed, beginning with an assignment. What was polled before counts
+    /// no more.
+    fn rewind(&mut self);
+
     /// While held, a partition's records stay with the source, which bounds what it reads ahead.
     fn hold(&mut self, partition: Partition, hold: bool);
 

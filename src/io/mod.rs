@@ -4,3 +4,4 @@ pub mod capture;
 pub mod kafka;
 pub mod output;
 pub mod spill;
+pub mod sqlite;

@@ -61,12 +61,43 @@ fn a_file_for_each_partition_does_as_well_in_any_order() {
 }
 
 #[test]
-fn a_partition_may_go_on_in_the_next_file() {
+fn a_partition_may_go_on_in_another_file_and_files_come_in_any_order() {
     for workload in all() {
-        let parts: Vec<String> = workload.records.chunks(400).map(text_of).collect();
-        let names: Vec<String> = (0..parts.len()).map(|n| format!("{n}.jsonl")).collect();
-        let files: Vec<(&str, &[u8])> = names.iter().map(String::as_str).zip(parts.iter().map(String::as_bytes)).collect();
-        workload.same_files("the file cut into stretches", But::Nothing, &files, &[]);
+        let mut parts: Vec<String> = workload.records.chunks(400).map(text_of).collect();
+        for seed in [0, 1, 2] {
+            if seed > 0 {
+                Random::new(seed).shuffle(&mut parts);
+            }
+            let names: Vec<String> = (0..parts.len()).map(|n| format!("{n}.jsonl")).collect();
+            let files: Vec<(&str, &[u8])> = names.iter().map(String::as_str).zip(parts.iter().map(String::as_bytes)).collect();
+            workload.same_files(&format!("the file cut into stretches, seed {seed}"), But::Nothing, &files, &[]);
+        }
+    }
+}
+
+/// Offsets order the records of a partition, not lines.
+#[test]
+fn the_order_of_lines_does_not_matter() {
+    for workload in all() {
+        let mut records = workload.records.clone();
+        records.reverse();
+        workload.same("the last line first", But::Nothing, &records);
+        for seed in [1, 2] {
+            Random::new(seed).shuffle(&mut records);
+            workload.same(&format!("lines in any order, seed {seed}"), But::Nothing, &records);
+        }
+    }
+}
+
+#[test]
+fn captures_may_overlap() {
+    for workload in all() {
+        let third = workload.records.len() / 3;
+        let (first, second) = (text_of(&workload.records[..2 * third]), text_of(&workload.records[third..]));
+        let files = [("first.jsonl", first.as_bytes()), ("second.jsonl", second.as_bytes())];
+        workload.same_files("the second file begins within the first", But::Nothing, &files, &[]);
+        let [first, second] = files;
+        workload.same_files("and the other way round", But::Nothing, &[second, first], &[]);
     }
 }
 

@@ -114,7 +114,8 @@ impl Json {
 impl Style {
     fn blank(&mut self, out: &mut String) {
         if let Some(random) = &mut self.blanks {
-            out.push_str(random.pick(&["", "", " ", "\n", "\t", "\r\n  "]));
+            let blank: &&str = random.pick(&["", "", " ", "\n", "\t", "\r\n  "]);
+            out.push_str(blank);
         }
     }
 

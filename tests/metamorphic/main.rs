@@ -22,6 +22,7 @@ use common::{OPEN_IN_CASES, assert_same_alerts, normalised};
 #[test]
 fn the_alerts_are_those_of_an_independent_implementation() {
     for workload in workload::all() {
+        assert!(workload.expected.len() > 150, "{}: only {} alerts", workload.name, workload.expected.len());
         let of = |alerts: &[serde_json::Value]| {
             alerts.iter().map(|alert| normalised(alert.clone(), OPEN_IN_CASES)).collect::<Vec<_>>()
         };

@@ -42,13 +42,13 @@ impl Workload {
         std::fs::create_dir_all(&scratch).unwrap();
         let profiles = scratch.join("profiles.sqlite");
         std::fs::write(&profiles, unzipped(&folder.join("profiles.sqlite.gz"))).unwrap();
+        let events = scratch.join("events.jsonl");
+        std::fs::write(&events, unzipped(&folder.join("events.jsonl.gz"))).unwrap();
         let text = |file: &str| String::from_utf8(unzipped(&folder.join(file))).unwrap();
         let records: Vec<Record> = text("events.jsonl.gz").lines().map(Record::parse).collect();
         let expected = text("expected.jsonl.gz").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let events = vec![folder.join("events.jsonl.gz")];
-        let input = Input { events, profiles, rules: folder.join("rules.toml"), args: Vec::new() };
+        let input = Input { events: vec![events], profiles, rules: folder.join("rules.toml"), args: Vec::new() };
         let alerts = input.alerts();
-        assert!(alerts.len() > 150, "{name}: only {} alerts", alerts.len());
         Self { name, scale, records, expected, alerts, input }
     }
 

@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::book::Book;
 use super::{Output, advise};
 use crate::cli::{self, Decimals, Format, KeyCase};
 use crate::domains::lending::Lending;
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     };
     let formats = formats(args);
     formats.validate()?;
+    let book = Book::open(args.profiles.as_deref(), formats.key_case)?;
     let lending = Arc::new(Lending::new(Decoder::new(&formats)));
     let captures = Captures::open(&args.input).map_err(|error| match error.hint() {
         Some(hint) => advise(error, hint),
@@ -55,7 +57,7 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     let judging = ProgressBar::new(spill.entries());
     let judging = judging.with_style(ProgressStyle::with_template("judging {wide_bar} {human_pos} of {human_len}, {eta} left")?);
     let options = Options { accept_rebuilt_source: args.accept_rebuilt_source };
-    let tally = judge::judge(&lending, options, spill, &NoProfiles, &rules, &mut files, &judging)?;
+    let tally = judge::judge(&lending, options, spill, &book, &rules, &mut files, &judging)?;
     judging.finish_and_clear();
     files.commit()?;
 
@@ -70,18 +72,6 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     }
     output.finish()?;
     Ok(ExitCode::SUCCESS)
-}
-
-struct NoProfiles;
-impl crate::engine::lookup::Lookup<crate::domains::lending::expected::Question, crate::domains::lending::expected::Answer>
-    for NoProfiles
-{
-    async fn lookup(
-        &self,
-        questions: &[crate::domains::lending::expected::Question],
-    ) -> Result<Vec<crate::domains::lending::expected::Answer>, crate::engine::lookup::LookupError> {
-        Ok(vec![crate::domains::lending::expected::Answer::default(); questions.len()])
-    }
 }
 
 fn formats(args: &cli::Backtest) -> Formats {

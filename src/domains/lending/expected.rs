@@ -25,6 +25,8 @@ pub struct Question {
 pub struct Answer {
     /// The agreement's row, if there is one.
     pub agreement: Option<AgreementRow>,
+    /// AgreementAgreementDate. The profiles of a new agreement may still come, so its answer is soon stale.
+    pub opened: Option<NaiveDate>,
     /// CPAmount of a custom profile that is ongoing and not deleted.
     pub custom: Option<Decimal>,
     /// The payment profile by PayProType.

@@ -12,6 +12,7 @@ pub mod expected;
 mod explanation;
 mod json;
 pub mod judge;
+pub mod profiles;
 mod rows;
 pub mod rules;
 pub mod settings;

@@ -118,7 +118,7 @@ impl Silence {
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(60);
+    const LIMIT: Duration = Duration::from_mins(1);
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

@@ -11,10 +11,11 @@
 //! what was committed. So committed offsets and state always agree.
 
 mod lane;
+mod meter;
 mod settings;
 mod stop;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -26,7 +27,8 @@ use self::lane::{Lane, Silence};
 use self::settings::Backoff;
 use self::stop::Stop;
 use super::alert::Judged;
-use super::lookup::Lookup;
+use super::judging::Asked;
+use super::lookup::{Fate, Lookup, LookupError};
 use super::ports::{Alert, Batch, CommitError, OwnedRecord, Polled, Revocation, Sink, Source, SourceError};
 use super::{Counts, DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot};
 use crate::event::Decoded;
@@ -115,6 +117,8 @@ pub enum PipelineError {
     #[error(transparent)]
     Sink(#[from] CommitError),
     #[error(transparent)]
+    Lookup(#[from] LookupError),
+    #[error(transparent)]
     Rebuilt(#[from] RebuiltSource),
 }
 
@@ -126,6 +130,7 @@ impl PipelineError {
             Self::Source(error) => error.hint.as_deref(),
             Self::Sink(CommitError::Stop { hint, .. }) => hint.as_deref(),
             Self::Sink(_) => None,
+            Self::Lookup(error) => error.hint.as_deref(),
             Self::Rebuilt(_) => Some(RebuiltSource::HINT),
         }
     }
@@ -134,7 +139,8 @@ impl PipelineError {
 /// What became of a batch.
 enum Outcome {
     Done,
-    /// Dropped, and the engine with it: the partitions go, or a shutdown did not want to wait any longer.
+    /// Not committed, and not to be repeated: the partitions go, or a shutdown did not want to wait any longer. The engine
+    /// holds what is not committed and has to go with it.
     Abandoned,
 }
 
@@ -199,7 +205,7 @@ where
             let now = Instant::now();
             if self.batch_is_due(now) || stop.until() == Until::Drained {
                 match self.settle(stop).await? {
-                    Outcome::Abandoned => self.reset(),
+                    Outcome::Abandoned => self.rewind(),
                     Outcome::Done if stop.until() == Until::Drained && self.is_drained() => {
                         return self.finish(stop).await;
                     }
@@ -266,6 +272,12 @@ where
         }
     }
 
+    /// Begins anew from what is committed.
+    fn rewind(&mut self) {
+        self.reset();
+        self.source.rewind();
+    }
+
     /// Forgets everything that is not committed; and, the changelog being the place from which state comes back, all state.
     fn reset(&mut self) {
         let options = Options { accept_rebuilt_source: self.settings.accept_rebuilt_source };
@@ -297,8 +309,7 @@ where
             let more = match &progress {
                 Progress::Busy => true,
                 Progress::Waiting(waiting) => self.pass_over(waiting, &rules, stop.until()),
-                Progress::Drained => false,
-                Progress::Rebuilt(_) => false,
+                Progress::Drained | Progress::Rebuilt(_) => false,
             };
             if let Outcome::Abandoned = self.commit(&rules, stop).await? {
                 return Ok(Outcome::Abandoned);
@@ -421,7 +432,7 @@ where
         if self.silence.take(now, (self.settings.max_silence)(&rules)) {
             self.engine.close_all(&rules);
             if let Outcome::Abandoned = self.commit(&rules, stop).await? {
-                self.reset();
+                self.rewind();
             }
         }
         Ok(())
@@ -433,7 +444,7 @@ where
         if output.records == 0 && output.cases.is_empty() {
             return Ok(Outcome::Done);
         }
-        let Some(judgements) = self.judge(output.cases, rules, stop).await else { return Ok(Outcome::Abandoned) };
+        let Some(judgements) = self.judge(output.cases, rules, stop).await? else { return Ok(Outcome::Abandoned) };
         let consumed: BTreeMap<_, _> = self.engine.consumed().collect();
         let moved: BTreeMap<_, _> =
             consumed.iter().filter(|(key, at)| self.committed.get(*key) != Some(*at)).map(|(key, at)| (*key, *at)).collect();
@@ -453,13 +464,17 @@ where
                 lane.consumed(*offset);
             }
         }
-        self.observer.committed(&Committed {
+        let committed = Committed {
             batch: &batch,
             judgements: &judgements,
             counts: &output.counts,
             records: output.records,
             stream_time: self.engine.stream_time(),
-        });
+        };
+        meter::committed(&committed);
+        let bytes = self.lanes.values().map(|(_, lane)| lane.bytes()).sum();
+        meter::state(self.engine.store().len(), self.lanes.len(), bytes);
+        self.observer.committed(&committed);
         self.enter(Condition::Running);
         Ok(Outcome::Done)
     }
@@ -467,7 +482,10 @@ where
     async fn commit_batch(&mut self, batch: &Arc<Batch>, stop: &mut Stop) -> Result<Outcome, PipelineError> {
         let mut backoff = Backoff::default();
         loop {
-            let why = match self.sink.commit(batch).await {
+            let start = Instant::now();
+            let result = self.sink.commit(batch).await;
+            meter::commit_took(start.elapsed());
+            let why = match result {
                 Ok(()) => return Ok(Outcome::Done),
                 Err(CommitError::Repeat(why)) => why,
                 Err(CommitError::Lost(why)) => {
@@ -477,6 +495,7 @@ where
                 Err(stop @ CommitError::Stop { .. }) => return Err(stop.into()),
             };
             tracing::warn!(why, "batch not committed, repeating it");
+            meter::repeated();
             self.enter(Condition::SinkUnavailable(why));
             if !backoff.wait(&mut self.source, stop).await {
                 return Ok(Outcome::Abandoned);
@@ -484,52 +503,41 @@ where
         }
     }
 
-    /// Asks every distinct question once, then judges. `None` if the batch is not wanted any more.
-    async fn judge(&mut self, cases: Vec<D::Case>, rules: &D::Rules, stop: &mut Stop) -> Option<Vec<D::Judgement>> {
-        let mut questions = Vec::new();
-        let mut places = HashMap::new();
-        let asked: Vec<Option<usize>> = cases
-            .iter()
-            .map(|case| {
-                let question = self.domain.question(case, rules)?;
-                Some(*places.entry(question).or_insert_with_key(|question| {
-                    questions.push(question.clone());
-                    questions.len() - 1
-                }))
-            })
-            .collect();
-        let answers = if questions.is_empty() { Vec::new() } else { self.answers(&questions, stop).await? };
-        let judged = cases.into_iter().zip(asked).map(|(case, place)| {
-            let answer = place.and_then(|place| answers.get(place));
-            self.domain.judge(case, answer, rules)
-        });
-        Some(judged.collect())
-    }
-
-    async fn answers(&mut self, questions: &[D::Question], stop: &mut Stop) -> Option<Vec<D::Answer>> {
+    /// Asks until it is answered, then judges. `None` if the batch is not wanted any more.
+    async fn judge(
+        &mut self,
+        cases: Vec<D::Case>,
+        rules: &D::Rules,
+        stop: &mut Stop,
+    ) -> Result<Option<Vec<D::Judgement>>, PipelineError> {
+        let asked = Asked::by(&*self.domain, &cases, rules);
         let mut backoff = Backoff::default();
-        loop {
+        let answers = loop {
+            if asked.questions.is_empty() {
+                break Vec::new();
+            }
+            let start = Instant::now();
             let answered = tokio::select! {
                 biased;
-                answered = self.lookup.lookup(questions) => answered,
-                () = self.source.revoking() => return None,
-                () = stop.overdue() => return None,
+                answered = self.lookup.lookup(&asked.questions) => answered,
+                () = self.source.revoking() => return Ok(None),
+                () = stop.overdue() => return Ok(None),
             };
+            meter::lookup_took(start.elapsed(), answered.is_ok());
             match answered {
-                Ok(answers) if answers.len() == questions.len() => return Some(answers),
-                Ok(answers) => {
-                    let (asked, answered) = (questions.len(), answers.len());
-                    tracing::error!(asked, answered, "lookup left questions unanswered, repeating it");
-                }
+                Ok(answers) => break answers,
+                Err(error) if error.fate == Fate::Stop => return Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(%error, questions = questions.len(), "lookup unavailable, repeating it");
+                    tracing::warn!(%error, questions = asked.questions.len(), "lookup unavailable, asking again");
                     self.enter(Condition::LookupUnavailable(error.to_string()));
                 }
             }
             if !backoff.wait(&mut self.source, stop).await {
-                return None;
+                return Ok(None);
             }
-        }
+        };
+        asked.check(&answers)?;
+        Ok(Some(asked.judge(&*self.domain, cases, &answers, rules)))
     }
 
     fn publish(&self, judgements: &[D::Judgement]) -> Vec<Alert> {

@@ -23,6 +23,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::client::{self, Connection, OPERATION};
 use crate::event::Record;
@@ -104,6 +105,13 @@ impl EmbeddedBroker {
                 }
                 Err((error, _)) => return Err(failed(format!("cannot produce to {topic}"))(error)),
             }
+        }
+    }
+
+    /// Has the broker answer the next requests of a kind with these errors, one each: for tests of what becomes of them.
+    pub fn refuse_next(&self, request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) {
+        if let Some(cluster) = self.producer.client().mock_cluster() {
+            cluster.request_errors(request, errors);
         }
     }
 

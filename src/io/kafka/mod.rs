@@ -22,3 +22,18 @@ pub use client::{Connection, RESERVED};
 pub use mock::EmbeddedBroker;
 pub use sink::{KafkaSink, Outputs};
 pub use source::{KafkaSource, Membership, Start, Subscription};
+
+use crate::engine::pipeline::Ports;
+use crate::engine::ports::SourceError;
+
+/// Both sides of a pipeline, as one member of the group.
+pub fn ports<L>(
+    connection: &Connection,
+    subscription: Subscription,
+    outputs: Outputs,
+    lookup: L,
+) -> Result<Ports<KafkaSource, KafkaSink, L>, SourceError> {
+    let source = KafkaSource::start(connection, subscription)?;
+    let sink = KafkaSink::start(connection, outputs, &source)?;
+    Ok(Ports { source, sink, lookup })
+}

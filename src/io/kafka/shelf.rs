@@ -19,6 +19,7 @@ pub(super) struct Shelf {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "messages between two threads, each taken on its own")]
 struct State {
     lanes: BTreeMap<Partition, Lane>,
     events: VecDeque<Polled>,
@@ -27,6 +28,8 @@ struct State {
     /// Some partition came to its end or left it since this was last said.
     ends_changed: bool,
     error: Option<SourceError>,
+    /// The poll thread shall begin anew from what is committed.
+    rewind: bool,
     closing: bool,
 }
 
@@ -153,6 +156,10 @@ impl Shelf {
         self.change(|state| state.error = Some(error));
     }
 
+    pub(super) fn take_rewind(&self) -> bool {
+        std::mem::take(&mut self.lock().rewind)
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.lock().closing
     }
@@ -180,6 +187,13 @@ impl Shelf {
 
     fn is_revoking(&self) -> bool {
         self.lock().revoking
+    }
+
+    pub(super) fn rewind(&self) {
+        let mut state = self.lock();
+        state.rewind = true;
+        // what is here lies behind what will be read again
+        state.lanes.clear();
     }
 
     pub(super) fn hold(&self, partition: Partition, hold: bool) {
@@ -345,7 +359,7 @@ mod tests {
         assert_eq!(revocation.partitions, [partition()]);
         assert!(shelf.is_revoking());
         std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| wait_for_release(released, Duration::from_secs(60), || false));
+            let waiter = scope.spawn(|| wait_for_release(released, Duration::from_mins(1), || false));
             drop(revocation);
             assert!(waiter.join().unwrap());
         });

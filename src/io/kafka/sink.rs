@@ -8,7 +8,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders, ToBytes};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
@@ -17,7 +17,7 @@ use super::client::{self, Connection, OPERATION};
 use super::fate::{self, Fate, Step};
 use super::source::Member;
 use crate::engine::DeadLetter;
-use crate::engine::ports::{Alert, Batch, CommitError, Sink};
+use crate::engine::ports::{Alert, Batch, CommitError, Sink, SourceError};
 
 /// Where a batch goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,15 +39,17 @@ struct Job {
 
 impl KafkaSink {
     /// The producer's thread; the brokers are first spoken to with the first batch.
-    pub fn start(connection: &Connection, outputs: Outputs, source: &KafkaSource) -> Result<Self, std::io::Error> {
+    pub fn start(connection: &Connection, outputs: Outputs, source: &KafkaSource) -> Result<Self, SourceError> {
         let (jobs, received) = mpsc::channel::<Job>();
         let mut transactions = Transactions::new(connection.clone(), outputs, source.member());
-        thread::Builder::new().name("kafka-produce".to_owned()).spawn(move || {
+        let work = move || {
             for Job { batch, reply } in received {
                 // a pipeline that is gone does not care what became of its last batch
                 let _ = reply.send(transactions.commit(&batch));
             }
-        })?;
+        };
+        let spawned = thread::Builder::new().name("kafka-produce".to_owned()).spawn(work);
+        spawned.map_err(|error| SourceError { detail: format!("cannot start the producer's thread: {error}"), hint: None })?;
         Ok(Self { jobs })
     }
 }
@@ -136,13 +138,16 @@ impl Transactions {
             send(producer, self.outputs.dead_letter(letter))?;
         }
         let offsets = offsets(batch, &tag).map_err(Step::Offsets.failed())?;
-        retried(Step::Offsets, || {
+        let send_offsets = || {
             let member = self.member.metadata().ok_or(KafkaError::Canceled)?;
             producer.send_offsets_to_transaction(&offsets, &member, OPERATION)
-        })?;
+        };
+        retried(Step::Offsets, send_offsets)?;
         producer.flush(OPERATION).map_err(Step::Flush.failed())?;
         if let Some(error) = producer.context().take_failure() {
-            return Err(Failed { step: Step::Flush, error });
+            // a record that was purged fell with its transaction; the next call says why that fell
+            let cause = if is_purge(&error) { send_offsets().err() } else { None };
+            return Err(Failed { step: Step::Flush, error: cause.unwrap_or(error) });
         }
         producer.commit_transaction(OPERATION).map_err(|error| {
             if fate::fate(Step::Commit, &error) == Fate::Renew {
@@ -162,11 +167,20 @@ impl Transactions {
 
     fn abort(&mut self) {
         let Some(producer) = &self.producer else { return };
+        // it waits for delivery reports that nobody but us serves: those of the queue come by a purge, the others by themselves
+        producer.purge(PurgeConfig::default().queue());
+        if let Err(error) = producer.flush(OPERATION) {
+            tracing::warn!(%error, "records of an aborted transaction are still on their way");
+        }
         if let Err(Failed { error, .. }) = retried(Step::Abort, || producer.abort_transaction(OPERATION)) {
             tracing::warn!(%error, "transaction not aborted, making a new producer");
             self.producer = None;
         }
     }
+}
+
+fn is_purge(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
 }
 
 /// Repeats a call as long as its errors say that this may help.

@@ -10,6 +10,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
@@ -26,10 +27,13 @@ use crate::event::{Origin, Topic};
 const POLL: Duration = Duration::from_millis(20);
 
 /// How long a revocation waits for the batch in flight. Beyond it the partitions go, and fencing refuses the batch.
-const RELEASE: Duration = Duration::from_secs(60);
+const RELEASE: Duration = Duration::from_mins(1);
 
 /// How long leaving the group may take: librdkafka's close can hang (rust-rdkafka #453, #509).
 const CLOSE: Duration = Duration::from_secs(3);
+
+/// The pause before reading again from what is committed.
+const REWIND: Duration = Duration::from_millis(200);
 
 /// How often the broker is asked again for the committed offsets before the source gives up.
 const ATTEMPTS: u32 = 10;
@@ -118,6 +122,10 @@ impl Source for KafkaSource {
         self.shelf.revoking().await;
     }
 
+    fn rewind(&mut self) {
+        self.shelf.rewind();
+    }
+
     fn hold(&mut self, partition: Partition, hold: bool) {
         self.shelf.hold(partition, hold);
     }
@@ -154,11 +162,11 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), Source
                 let metadata = consumer
                     .fetch_metadata(Some(topic), OPERATION)
                     .map_err(|error| failure(&format!("cannot read the partitions of {topic}"), &error))?;
-                for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+                for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
                     partitions.add_partition(topic, partition.id());
                 }
             }
-            assign(consumer, &mut partitions)?;
+            assign(consumer, &partitions)?;
         }
     }
     let mut complaint = None;
@@ -170,6 +178,14 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), Source
             // a poll that a rebalance cut short says nothing about the queue
             None if start.elapsed() >= POLL => shelf.is_drained(),
             None => {}
+        }
+        if shelf.take_rewind() {
+            // a membership that is over shows within this, and its revocation comes first
+            thread::sleep(REWIND);
+            let partitions = consumer.assignment().map_err(|error| failure("cannot read the assignment", &error))?;
+            if partitions.count() > 0 {
+                assign(consumer, &partitions)?;
+            }
         }
         let room = shelf.resumable();
         if !room.is_empty() {
@@ -237,7 +253,7 @@ fn list(partitions: &[Partition]) -> TopicPartitionList {
 ///
 /// The position is always named: were it left to `auto.offset.reset`, a position that retention has overtaken would be
 /// skipped without a word.
-fn assign(consumer: &BaseConsumer<Context>, partitions: &mut TopicPartitionList) -> Result<(), SourceError> {
+fn assign(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<(), SourceError> {
     let Context { shelf, subscription } = consumer.context().as_ref();
     let committed = committed(consumer, partitions)?;
     let mut lanes = BTreeMap::new();
@@ -255,7 +271,7 @@ fn assign(consumer: &BaseConsumer<Context>, partitions: &mut TopicPartitionList)
             .map_err(|error| failure("cannot name a position", &error))?;
         if is_data {
             let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
-            lanes.insert(key, committed.and_then(|offset| offset.to_raw()));
+            lanes.insert(key, committed.and_then(Offset::to_raw));
         }
     }
     // known before the first record can come

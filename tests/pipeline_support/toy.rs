@@ -1,6 +1,7 @@
 //! A toy: `{"at":…,"commit":…,"account":…,"amount":…}` opens something for the account; a second one of the same account
 //! closes it and is judged; alone, it is judged when it expires. The lookup knows a limit for every account.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -9,12 +10,14 @@ use tidewaiter::engine::lookup::{Lookup, LookupError};
 use tidewaiter::engine::ports::OwnedRecord;
 use tidewaiter::engine::verdict::Verdict;
 use tidewaiter::engine::{Context, Domain, Key, Partition, Sequence, Target};
-use tidewaiter::event::{BadMessage, ChangeEvent, Decoded, Identity, Lsn, Origin, Record};
+use tidewaiter::event::{BadMessage, ChangeEvent, Decoded, Identity, Lsn, Origin, Record, RegistryError};
 use tidewaiter::time::Timestamp;
 use uuid::Uuid;
 
-#[derive(Debug)]
-pub struct Toy;
+#[derive(Debug, Default)]
+pub struct Toy {
+    pub registry_is_away: AtomicBool,
+}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Change {
@@ -55,6 +58,9 @@ impl Domain for Toy {
 
     fn decode(&self, record: &Record<'_>) -> Decoded<Change> {
         let Some(value) = record.value else { return Decoded::Ignored("tombstone") };
+        if self.registry_is_away.load(Ordering::Relaxed) {
+            return Decoded::Unavailable(RegistryError::Malformed { url: "http://registry".to_owned() });
+        }
         match serde_json::from_slice::<Change>(value) {
             Ok(body) => Decoded::Change(ChangeEvent {
                 commit: Lsn::from_sequence(body.commit),
@@ -153,7 +159,7 @@ impl Lookup<String, i64> for Limits {
     async fn lookup(&self, questions: &[String]) -> Result<Vec<i64>, LookupError> {
         self.asked.lock().unwrap().push(questions.to_vec());
         if *self.away.lock().unwrap() {
-            return Err(LookupError { detail: "limits are away".to_owned() });
+            return Err(LookupError::unavailable("limits are away"));
         }
         Ok(vec![100; questions.len()])
     }

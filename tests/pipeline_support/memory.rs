@@ -163,6 +163,12 @@ impl Source for Broker {
         }
     }
 
+    fn rewind(&mut self) {
+        if !self.0.state.lock().unwrap().positions.is_empty() {
+            self.assign();
+        }
+    }
+
     fn hold(&mut self, partition: Partition, hold: bool) {
         let mut state = self.0.state.lock().unwrap();
         state.held.retain(|held| *held != partition);

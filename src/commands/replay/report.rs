@@ -1,0 +1,102 @@
+//! What a replay shows: alerts as they come, and at the end what each script raised.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use super::scripts::Raised;
+
+/// What of an alert is shown.
+#[derive(Debug, Deserialize)]
+pub(super) struct Shown {
+    rule: String,
+    rule_name: String,
+    severity: String,
+    pub(super) agreement_number: String,
+    occurred_at: String,
+    explanation: String,
+    pub(super) trigger: Trigger,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Trigger {
+    pub(super) commit_lsn: String,
+}
+
+pub(super) const HEADER: &str = "when                  rule                 severity  agreement    why";
+
+impl Shown {
+    /// `R1 FRM0001544`.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.rule, self.agreement_number)
+    }
+
+    /// A row of the table; the explanation is the last column, so it may be long.
+    pub(super) fn row(&self) -> String {
+        let rule = format!("{} {}", self.rule, self.rule_name.replace('_', " "));
+        let when = self.occurred_at.get(..19).unwrap_or(&self.occurred_at).replace('T', " ");
+        format!("{when:<20}  {rule:<19}  {:<8}  {:<11}  {}", self.severity, self.agreement_number, self.explanation)
+    }
+}
+
+/// A script, and what it raised.
+#[derive(Debug)]
+pub(super) struct Outcome<'a> {
+    pub(super) script: &'a str,
+    pub(super) raised: Raised,
+    /// `None` where nothing is said about the script.
+    pub(super) expected: Option<&'a Raised>,
+}
+
+impl Outcome<'_> {
+    pub(super) fn differs(&self) -> bool {
+        self.expected.is_some_and(|expected| *expected != self.raised)
+    }
+}
+
+/// One line a script; where it differs, what was expected below it.
+pub(super) fn outcomes(outcomes: &[Outcome<'_>]) -> String {
+    let width = outcomes.iter().map(|outcome| outcome.script.chars().count()).max().unwrap_or(0);
+    let list = |raised: &Raised| if raised.is_empty() { "nothing".to_owned() } else { raised.join(", ") };
+    let mut text = String::new();
+    for outcome in outcomes {
+        let mark = match outcome.expected {
+            None => "      ",
+            Some(_) if outcome.differs() => "DIFFERS",
+            Some(_) => "ok    ",
+        };
+        // writing to a String cannot fail
+        let _ = writeln!(text, "{mark:<7}  {:<width$}  {}", outcome.script, list(&outcome.raised));
+        if let Some(expected) = outcome.expected.filter(|_| outcome.differs()) {
+            let _ = writeln!(text, "{:<7}  {:<width$}  expected: {}", "", "", list(expected));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_told_with_what_was_expected() {
+        let expected = vec!["R1 A".to_owned()];
+        let text = outcomes(&[
+            Outcome { script: "a.sql", raised: vec!["R1 A".to_owned()], expected: Some(&expected) },
+            Outcome { script: "longer.sql", raised: vec![], expected: Some(&expected) },
+            Outcome { script: "c.sql", raised: vec!["R5 C".to_owned(), "R5 D".to_owned()], expected: None },
+        ]);
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn an_alert_is_one_row() {
+        let alert = serde_json::json!({
+            "rule": "R2", "rule_name": "lump_sum", "severity": "high", "agreement_number": "FRM0001544",
+            "occurred_at": "2026-03-15T09:00:00.120Z", "explanation": "Because.", "trigger": {"commit_lsn": "x"}, "more": 1,
+        });
+        let shown: Shown = serde_json::from_value(alert).unwrap();
+        assert_eq!(shown.name(), "R2 FRM0001544");
+        insta::assert_snapshot!(format!("{HEADER}\n{}", shown.row()));
+    }
+}

@@ -1,0 +1,302 @@
+//! The daemon's configuration: where records come from, where alerts go, and how long is waited.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{ConfigErrors, LoadError, Problem, Section, Value, boolean, choice, duration, integer, load, parse, text};
+use crate::event::{DecimalForm, Formats, KeyCase};
+
+/// A valid configuration, defaults filled in.
+#[derive(Clone, Debug)]
+pub struct DaemonConfig {
+    pub source: Source,
+    pub kafka: Kafka,
+    pub alerts_topic: String,
+    pub dead_letters_topic: String,
+    /// An SQLite file with the loan book; without it no expected payment is known.
+    pub profiles: Option<PathBuf>,
+    pub engine: Engine,
+    /// The rules file; without it the defaults hold.
+    pub rules: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub topics: Vec<String>,
+    pub heartbeat_topic: Option<String>,
+    /// Where reading starts when the group has committed nothing.
+    pub from_latest: bool,
+    pub formats: Formats,
+    pub accept_rebuilt_source: bool,
+}
+
+#[derive(Clone)]
+pub struct Kafka {
+    pub bootstrap_servers: String,
+    pub group_id: String,
+    pub instance_id: Option<String>,
+    pub properties: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Engine {
+    pub batch_records: usize,
+    pub batch_age: Duration,
+    /// Per partition.
+    pub buffer_bytes: usize,
+    pub max_idle: Duration,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            // a few milliseconds of work, so that a repeated batch costs little
+            batch_records: 10_000,
+            // a transaction costs some milliseconds: waiting a little saves many of them
+            batch_age: Duration::from_millis(20),
+            buffer_bytes: 32 * MIB,
+            // the connector writes both topics from one poll, so what belongs together comes within this
+            max_idle: Duration::from_millis(500),
+        }
+    }
+}
+
+const MIB: usize = 1024 * 1024;
+
+impl std::fmt::Debug for Kafka {
+    /// Without the values of properties: some are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kafka")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("group_id", &self.group_id)
+            .field("instance_id", &self.instance_id)
+            .field("properties", &self.properties.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl DaemonConfig {
+    /// Reads a file. Relative paths in it count from its folder. `reserved` are Kafka properties that are not for a file to
+    /// set, each with what to do instead.
+    ///
+    /// # Errors
+    /// The file cannot be read, or everything that is wrong with it.
+    pub fn load(path: &Path, reserved: &[(&str, &str)]) -> Result<Self, LoadError> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        load(path, |name, text| Self::parse(name, text, folder, reserved))
+    }
+
+    /// Reads a text, for [`Self::load`] and tests.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(name: &str, toml: &str, folder: &Path, reserved: &[(&str, &str)]) -> Result<Self, ConfigErrors> {
+        let path = |text: String| folder.join(text);
+        parse(name, toml, |root| Self {
+            source: root.table("source", source),
+            kafka: root.table("kafka", |section| kafka(section, reserved)),
+            alerts_topic: root.table("alerts", |section| topic(section, "tidewaiter.alerts")),
+            dead_letters_topic: root.table("dead_letters", |section| topic(section, "tidewaiter.dead-letters")),
+            profiles: root.table("expected", |section| section.optional("profiles", text)).map(path),
+            engine: engine(root),
+            rules: root.optional("rules", text).map(path),
+        })
+    }
+}
+
+fn source(section: &mut Section<'_>) -> Source {
+    let prefix = section.optional("prefix", text);
+    let database = section.optional("database", text);
+    let topics = section.list("topics", text).map(|topics| topics.into_iter().map(|topic| topic.value).collect::<Vec<_>>());
+    let topics = match (topics, &prefix, &database) {
+        (Some(_), Some(_), _) => {
+            section.problem(Problem::new(format!("`{}` has both topics and prefix", section.path())).hint("keep one of them"));
+            Vec::new()
+        }
+        (Some(topics), None, _) if topics.is_empty() => {
+            section.problem_with("topics", Problem::new(format!("`{}` is empty", section.name("topics"))));
+            topics
+        }
+        (Some(topics), None, _) => topics,
+        (None, Some(prefix), Some(database)) => {
+            ["Transaction", "Agreement"].map(|table| format!("{prefix}.{database}.dbo.{table}")).into()
+        }
+        (None, ..) => {
+            let problem = Problem::new(format!("`{}` does not say what to read", section.path()));
+            section.problem(problem.hint("give it the connector's topic.prefix, as prefix, and database; or topics"));
+            Vec::new()
+        }
+    };
+    let formats = formats(section, database);
+    Source {
+        topics,
+        heartbeat_topic: section.optional("heartbeat_topic", text),
+        from_latest: section.optional("start", choice(&[("earliest", false), ("latest", true)])).unwrap_or(false),
+        formats,
+        accept_rebuilt_source: section.optional("accept_rebuilt_source", boolean).unwrap_or(false),
+    }
+}
+
+fn formats(section: &mut Section<'_>, database: Option<String>) -> Formats {
+    const DECIMALS: [(&str, DecimalForm); 3] =
+        [("precise", DecimalForm::Precise { scale: None }), ("string", DecimalForm::String), ("number", DecimalForm::Number)];
+    let mut decimals = section.optional("decimals", choice(&DECIMALS)).unwrap_or_default();
+    let scale = section.optional("scale", |value| bounded(value, 0, 28));
+    match &mut decimals {
+        DecimalForm::Precise { scale: known } => *known = scale.and_then(|scale| u32::try_from(scale).ok()),
+        DecimalForm::String | DecimalForm::Number if scale.is_some() => {
+            let problem = Problem::new(format!("`{}` is for decimals = \"precise\"", section.name("scale")));
+            section.problem_with("scale", problem.hint("amounts as text or numbers carry their own decimals"));
+        }
+        DecimalForm::String | DecimalForm::Number => {}
+    }
+    let key_case = choice(&[("insensitive", KeyCase::Insensitive), ("sensitive", KeyCase::Sensitive)]);
+    let key_case = section.optional("key_case", key_case).unwrap_or_default();
+    Formats { decimals, key_case, database, ..Formats::default() }
+}
+
+fn kafka(section: &mut Section<'_>, reserved: &[(&str, &str)]) -> Kafka {
+    Kafka {
+        bootstrap_servers: section.required("bootstrap_servers", text).unwrap_or_default(),
+        group_id: section.optional("group_id", text).unwrap_or_else(|| "tidewaiter".to_owned()),
+        instance_id: section.optional("instance_id", text),
+        properties: section.table("properties", |properties| {
+            let key = |key: &str| match reserved.iter().find(|(name, _)| *name == key) {
+                Some((_, instead)) => Err(Problem::new(format!("{key} is not for a configuration to set")).hint(*instead)),
+                None => Ok(key.to_owned()),
+            };
+            properties.entries(key, property).into_iter().map(|(key, value)| (key.value, value)).collect()
+        }),
+    }
+}
+
+/// librdkafka takes text; numbers and booleans may stand without quotes.
+fn property(value: Value<'_>) -> Result<String, Problem> {
+    text(value)
+        .or_else(|problem| integer(value).map(|number| number.to_string()).map_err(|_| problem))
+        .or_else(|problem| boolean(value).map(|boolean| boolean.to_string()).map_err(|_| problem))
+}
+
+fn topic(section: &mut Section<'_>, default: &str) -> String {
+    section.optional("topic", text).unwrap_or_else(|| default.to_owned())
+}
+
+fn engine(root: &mut Section<'_>) -> Engine {
+    let default = Engine::default();
+    let engine = root.table("engine", |section| Engine {
+        batch_records: section.optional("batch_records", |value| bounded(value, 1, 1_000_000)).unwrap_or(default.batch_records),
+        batch_age: section.optional("batch_age", duration).unwrap_or(default.batch_age),
+        buffer_bytes: section
+            .optional("buffer_mib", |value| bounded(value, 1, 4096))
+            .map_or(default.buffer_bytes, |mib| mib * MIB),
+        max_idle: default.max_idle,
+    });
+    let max_idle = root.table("merge", |section| section.optional("max_idle", duration)).unwrap_or(default.max_idle);
+    Engine { max_idle, ..engine }
+}
+
+fn bounded(value: Value<'_>, least: usize, most: usize) -> Result<usize, Problem> {
+    let number = integer(value)?;
+    let fits = usize::try_from(number).ok().filter(|number| (least..=most).contains(number));
+    fits.ok_or_else(|| Problem::new(format!("expected {least} to {most}, found {number}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str) -> Result<DaemonConfig, String> {
+        let reserved = [("group.id", "set kafka.group_id")];
+        DaemonConfig::parse("t.toml", toml, Path::new("/etc/tidewaiter"), &reserved).map_err(|errors| errors.to_string())
+    }
+
+    const SMALLEST: &str =
+        "[source]\nprefix = \"sentinel\"\ndatabase = \"SentinelMock\"\n[kafka]\nbootstrap_servers = \"b:9092\"\n";
+
+    #[test]
+    fn five_lines_are_enough() {
+        let config = read(SMALLEST).unwrap();
+        assert_eq!(config.source.topics, ["sentinel.SentinelMock.dbo.Transaction", "sentinel.SentinelMock.dbo.Agreement"]);
+        assert_eq!((config.kafka.group_id.as_str(), config.alerts_topic.as_str()), ("tidewaiter", "tidewaiter.alerts"));
+        assert_eq!(config.engine, Engine::default());
+        assert_eq!(config.source.formats.decimals, DecimalForm::String);
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let config = read(
+            r#"
+            rules = "rules/lending.toml"
+            [source]
+            topics = ["a.T", "a.A"]
+            database = "X"
+            decimals = "precise"
+            scale = 4
+            key_case = "sensitive"
+            heartbeat_topic = "__debezium-heartbeat.a"
+            start = "latest"
+            accept_rebuilt_source = true
+            [kafka]
+            bootstrap_servers = "b:1"
+            group_id = "g"
+            instance_id = "i"
+            properties = { "linger.ms" = 5, "security.protocol" = "ssl", "socket.keepalive.enable" = true }
+            [alerts]
+            topic = "al"
+            [dead_letters]
+            topic = "dl"
+            [expected]
+            profiles = "/book.sqlite"
+            [engine]
+            batch_records = 100
+            batch_age = "1s"
+            buffer_mib = 2
+            [merge]
+            max_idle = "2s"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.rules, Some("/etc/tidewaiter/rules/lending.toml".into()), "relative to the file");
+        assert_eq!(config.profiles, Some("/book.sqlite".into()));
+        assert_eq!(config.source.topics, ["a.T", "a.A"]);
+        assert_eq!(config.source.formats.decimals, DecimalForm::Precise { scale: Some(4) });
+        assert_eq!(config.source.formats.key_case, KeyCase::Sensitive);
+        assert_eq!(config.source.formats.database.as_deref(), Some("X"));
+        assert!(config.source.from_latest && config.source.accept_rebuilt_source);
+        let properties: Vec<_> = config.kafka.properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(properties, [("linger.ms", "5"), ("security.protocol", "ssl"), ("socket.keepalive.enable", "true")]);
+        let engine = Engine {
+            batch_records: 100,
+            batch_age: Duration::from_secs(1),
+            buffer_bytes: 2 * MIB,
+            max_idle: Duration::from_secs(2),
+        };
+        assert_eq!(config.engine, engine);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let errors = read(
+            "[source]\nscale = 2\nkey_case = \"upper\"\n[kafka]\nbootstrap_server = \"b:1\"\nproperties = { \"group.id\" = \"x\" }\n[engine]\nbatch_records = 0\n",
+        )
+        .unwrap_err();
+        for part in [
+            "does not say what to read",
+            "`source.scale`",
+            "key_case",
+            "bootstrap_servers",
+            "group_id",
+            "1 to 1000000",
+            "did you mean",
+        ] {
+            assert!(errors.contains(part), "{part} in {errors}");
+        }
+    }
+
+    #[test]
+    fn no_property_value_is_printed() {
+        let config = read(&format!("{SMALLEST}properties = {{ \"sasl.password\" = \"hunter2\" }}\n")).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,230 @@
+//! Reads answers from the three tables of an open profile file.
+
+use chrono::NaiveDate;
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, Row};
+use rust_decimal::Decimal;
+
+use super::relation::{Failure, Relation};
+use super::sql::{self, AGREEMENT, CUSTOM_PROFILE, PAYMENT_PROFILE};
+use super::{ProfilesError, cell};
+use crate::domains::lending::expected::{AgreementRow, Answer, Question, Schedule};
+use crate::event::KeyCase;
+use crate::event::money::Exact;
+use crate::io::sqlite::{Database, SqliteError};
+use crate::time::Month;
+
+#[derive(Debug)]
+pub(super) struct Book {
+    database: Database,
+    case: KeyCase,
+    /// Of the file, when the relations were opened: whoever writes to it may bring new spellings.
+    version: i64,
+    relations: Relations,
+}
+
+#[derive(Debug)]
+struct Relations {
+    agreement: Relation,
+    custom_profile: Relation,
+    payment_profile: Relation,
+}
+
+impl Relations {
+    fn open(database: &Database, case: KeyCase) -> Result<Self, SqliteError> {
+        let custom_profile = Relation::open(database, &CUSTOM_PROFILE, "NULL", case)?;
+        let payment_profile = Relation::open(database, &PAYMENT_PROFILE, "NULL", case)?;
+        let dated = database.has_column(AGREEMENT.name, sql::AGREEMENT_DATE)?;
+        let agreement = Relation::open(database, &AGREEMENT, if dated { sql::AGREEMENT_DATE } else { "NULL" }, case)?;
+        Ok(Self { agreement, custom_profile, payment_profile })
+    }
+}
+
+impl Book {
+    pub(super) fn open(database: Database, case: KeyCase) -> Result<Self, SqliteError> {
+        let version = database.version()?;
+        let relations = Relations::open(&database, case)?;
+        Ok(Self { database, case, version, relations })
+    }
+
+    /// Answers in the order of the questions, all from one state of the file.
+    pub(super) fn answers(&mut self, questions: &[Question]) -> Result<Vec<Answer>, ProfilesError> {
+        let failed = |source| self.database.failed("read it")(source);
+        // Dropped without a commit: nothing but temporary tables is ever written, and each of those is remade whole.
+        let snapshot = self.database.connection().unchecked_transaction().map_err(failed)?;
+        let version = self.database.version()?;
+        if version != self.version {
+            self.relations = Relations::open(&self.database, self.case)?;
+            self.version = version;
+        }
+
+        let Relations { agreement, custom_profile, payment_profile } = &self.relations;
+        let mut agreements = agreement.prepare(&self.database)?;
+        let mut custom_profiles = custom_profile.prepare(&self.database)?;
+        let mut payment_profiles = payment_profile.prepare(&self.database)?;
+        let mut answers = vec![Answer::default(); questions.len()];
+        for place in in_key_order(questions) {
+            let Question { agreement: number, month } = &questions[place];
+            let answer = &mut answers[place];
+            if let Some((row, opened)) = agreement
+                .first(&mut agreements, number, agreement_row)
+                .map_err(|failure| agreement.error(&self.database, failure))?
+            {
+                answer.agreement = Some(row);
+                answer.opened = opened;
+            }
+            answer.custom = custom_profile
+                .first(&mut custom_profiles, number, custom_amount)
+                .map_err(|failure| custom_profile.error(&self.database, failure))?;
+            answer.schedules = schedules(payment_profile, &mut payment_profiles, &questions[place].agreement, *month)
+                .map_err(|failure| payment_profile.error(&self.database, failure))?;
+        }
+        drop((agreements, custom_profiles, payment_profiles));
+        snapshot.commit().map_err(failed)?;
+        Ok(answers)
+    }
+}
+
+/// Neighbours in the tables are asked for one after the other, so that a page is read once.
+fn in_key_order(questions: &[Question]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..questions.len()).collect();
+    places.sort_unstable_by(|a, b| questions[*a].agreement.cmp(&questions[*b].agreement));
+    places
+}
+
+/// A cell by its place in the table's columns; the row's id comes first.
+fn read<T>(
+    row: &Row<'_>,
+    columns: &[&'static str],
+    place: usize,
+    read: impl FnOnce(ValueRef<'_>) -> Result<T, &'static str>,
+) -> Result<T, Failure> {
+    read(row.get_ref(place + 1)?).or_else(|problem| Err(Failure::Cell { row: row.get(0)?, column: columns[place], problem }))
+}
+
+fn agreement_row(row: &Row<'_>) -> Result<Option<(AgreementRow, Option<NaiveDate>)>, Failure> {
+    let columns = AGREEMENT.columns;
+    let found = AgreementRow {
+        customer_number: read(row, columns, 0, cell::text)?,
+        borrowers: read(row, columns, 1, cell::text)?,
+        agreement_type: read(row, columns, 2, cell::integer)?,
+    };
+    // It decides nothing but how long the answer is kept, so it stops nothing.
+    let opened = cell::date(row.get_ref(columns.len() + 1)?).unwrap_or(None);
+    Ok(Some((found, opened)))
+}
+
+/// The amount of a row that is ongoing and not deleted. Without an amount it is a row whose sum is zero.
+fn custom_amount(row: &Row<'_>) -> Result<Option<Decimal>, Failure> {
+    let columns = CUSTOM_PROFILE.columns;
+    if read(row, columns, 0, cell::bit)? != Some(true) || read(row, columns, 1, cell::bit)? != Some(false) {
+        return Ok(None);
+    }
+    Ok(Some(read(row, columns, 2, cell::amount)?.unwrap_or_default()))
+}
+
+/// The rows of one type so far.
+struct Sums {
+    schedule: Schedule,
+    current: Option<Sum>,
+    fallen_due: Option<Sum>,
+    next_due: Option<(NaiveDate, Sum)>,
+}
+
+fn schedules(
+    payment_profile: &Relation,
+    statement: &mut CachedStatement<'_>,
+    number: &crate::engine::Key,
+    month: Month,
+) -> Result<Vec<Schedule>, Failure> {
+    let mut types: Vec<Sums> = Vec::new();
+    payment_profile.rows(statement, number, |row| add(row, month, &mut types))?;
+    let mut schedules = types.into_iter().map(Sums::schedule).collect::<Result<Vec<_>, _>>()?;
+    schedules.sort_unstable_by(|a, b| a.kind.cmp(&b.kind));
+    Ok(schedules)
+}
+
+fn add(row: &Row<'_>, month: Month, types: &mut Vec<Sums>) -> Result<(), Failure> {
+    let columns = PAYMENT_PROFILE.columns;
+    let Some(date) = read(row, columns, 0, cell::date)? else { return Ok(()) };
+    let of = Month::of(date);
+    if of < month {
+        return Ok(());
+    }
+    let Some(fallen_due) = read(row, columns, 1, cell::bit)? else { return Ok(()) };
+    if of > month && fallen_due {
+        return Ok(());
+    }
+    let kind = match row.get_ref(3)? {
+        ValueRef::Null => return Ok(()),
+        ValueRef::Text(kind) => std::str::from_utf8(kind).ok().map(|kind| kind.trim_end_matches(' ')),
+        _ => None,
+    };
+    let kind = kind.ok_or(Failure::Cell { row: row.get(0)?, column: columns[2], problem: "is not text" })?;
+    let sums = of_type(types, kind);
+    if of > month && sums.next_due.as_ref().is_some_and(|(earliest, _)| *earliest < date) {
+        return Ok(());
+    }
+
+    let amount = read(row, columns, 3, cell::amount)?;
+    let sum = if of > month {
+        match &mut sums.next_due {
+            Some((earliest, sum)) if *earliest == date => sum,
+            next_due => &mut next_due.insert((date, Sum::default())).1,
+        }
+    } else if fallen_due {
+        sums.fallen_due.get_or_insert_default()
+    } else {
+        sums.current.get_or_insert_default()
+    };
+    sum.add(amount);
+    Ok(())
+}
+
+/// Types compare as agreement numbers do. Of several spellings the first in byte order stands for all, whatever the order
+/// of the rows.
+fn of_type<'t>(types: &'t mut Vec<Sums>, kind: &str) -> &'t mut Sums {
+    let place = types.iter().position(|sums| sums.schedule.kind.eq_ignore_ascii_case(kind)).unwrap_or_else(|| {
+        let schedule = Schedule { kind: kind.into(), ..Schedule::default() };
+        types.push(Sums { schedule, current: None, fallen_due: None, next_due: None });
+        types.len() - 1
+    });
+    let sums = &mut types[place];
+    if *kind < *sums.schedule.kind {
+        sums.schedule.kind = kind.into();
+    }
+    sums
+}
+
+impl Sums {
+    fn schedule(self) -> Result<Schedule, Failure> {
+        let total = |sum: Option<Sum>| sum.map(Sum::total).transpose();
+        let next_due = match self.next_due {
+            Some((date, sum)) => Some((date, sum.total()?)),
+            None => None,
+        };
+        Ok(Schedule { current: total(self.current)?, fallen_due: total(self.fallen_due)?, next_due, ..self.schedule })
+    }
+}
+
+/// Exact, with the most decimals of its addends. Like SQL's SUM it passes over null; unlike it, a sum of nulls alone is
+/// zero, since rows matched.
+#[derive(Default)]
+struct Sum {
+    exact: Exact,
+    scale: u32,
+}
+
+impl Sum {
+    fn add(&mut self, amount: Option<Decimal>) {
+        if let Some(amount) = amount {
+            self.exact = self.exact + amount.into();
+            self.scale = self.scale.max(amount.scale());
+        }
+    }
+
+    fn total(self) -> Result<Decimal, Failure> {
+        let problem = "adds up to more than 28 digits";
+        self.exact.to_decimal(self.scale).ok_or(Failure::Cell { row: None, column: PAYMENT_PROFILE.columns[3], problem })
+    }
+}

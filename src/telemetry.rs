@@ -1,0 +1,109 @@
+//! What the program tells about itself: metric names and labels, and the log.
+//!
+//! Names follow Prometheus: `tidewaiter_`, the thing, the unit, `_total` for counters. A label's values are few and known
+//! beforehand; none of them comes from a row.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+
+/// A metric, as it is documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, labels, help }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, labels, help }
+}
+
+const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, labels, help }
+}
+
+pub const RECORDS: Metric = counter("tidewaiter_records_total", &[], "Input records whose effect is committed, of every kind.");
+pub const OUTCOMES: Metric =
+    counter("tidewaiter_outcomes_total", &["outcome"], "What became of records and movements: ignored, re-delivered, matched.");
+pub const DEAD_LETTERS: Metric = counter("tidewaiter_dead_letters_total", &["reason"], "Records that could not be read.");
+pub const VERDICTS: Metric = counter("tidewaiter_verdicts_total", &["rule", "outcome"], "Verdicts, fired or not.");
+pub const ALERTS: Metric = counter("tidewaiter_alerts_total", &["rule"], "Alerts committed to the alerts topic.");
+pub const STREAM_TIME: Metric =
+    gauge("tidewaiter_stream_time_seconds", &[], "The largest event time applied so far, in seconds since 1970.");
+pub const OPEN_WINDOWS: Metric = gauge("tidewaiter_open_windows", &[], "Keys with something open.");
+pub const PARTITIONS: Metric = gauge("tidewaiter_partitions", &[], "Input partitions assigned to this member.");
+pub const BUFFERED_BYTES: Metric =
+    gauge("tidewaiter_buffered_bytes", &[], "Bytes of records that were read and wait for their place in commit order.");
+pub const COMMIT_SECONDS: Metric = histogram("tidewaiter_commit_seconds", &[], "Duration of a batch's transaction.");
+pub const LOOKUP_SECONDS: Metric = histogram("tidewaiter_lookup_seconds", &["result"], "Duration of a batch's look-up.");
+pub const REPEATED: Metric = counter("tidewaiter_batches_repeated_total", &[], "Transactions that failed and were repeated.");
+
+/// All of them, in the order of the documentation.
+pub const METRICS: [Metric; 12] = [
+    RECORDS,
+    OUTCOMES,
+    DEAD_LETTERS,
+    VERDICTS,
+    ALERTS,
+    STREAM_TIME,
+    OPEN_WINDOWS,
+    PARTITIONS,
+    BUFFERED_BYTES,
+    COMMIT_SECONDS,
+    LOOKUP_SECONDS,
+    REPEATED,
+];
+
+/// Gives the installed recorder the help texts.
+pub fn describe() {
+    for Metric { name, kind, help, .. } in METRICS {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(name, help),
+            Kind::Gauge => metrics::describe_gauge!(name, help),
+            Kind::Histogram => metrics::describe_histogram!(name, help),
+        }
+    }
+}
+
+/// Names the variable that sets the log's level, in the syntax of tracing's `EnvFilter`.
+pub const LOG_VARIABLE: &str = "TIDEWAITER_LOG";
+
+/// Starts the log on standard error: for people on a terminal, JSON otherwise. Once per process; later calls change nothing.
+pub fn log() {
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info,librdkafka=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let started = if io::stderr().is_terminal() { builder.try_init() } else { builder.json().flatten_event(true).try_init() };
+    if started.is_err() {
+        tracing::debug!("the log was started before");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metric_names_are_distinct_and_follow_the_naming_law() {
+        let mut names: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), METRICS.len());
+        for Metric { name, kind, help, .. } in METRICS {
+            assert!(name.starts_with("tidewaiter_") && help.ends_with('.'), "{name}");
+            assert_eq!(kind == Kind::Counter, name.ends_with("_total"), "{name}");
+        }
+    }
+}

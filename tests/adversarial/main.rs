@@ -1,0 +1,12 @@
+//! Small histories made by hand, each with the alerts that the specification asks for: what generated workloads seldom hold.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod history;
+
+mod corrections;
+mod expected;
+mod matching;
+mod order;
+mod settlements;
