@@ -189,6 +189,10 @@ impl Source for Broker {
         !lagging && state.positions.get(&partition).is_some_and(|position| *position == state.logs[&partition].len())
     }
 
+    fn look_again(&mut self) {
+        // at_end looks at the log itself
+    }
+
     async fn close(&mut self) {
         self.0.state.lock().unwrap().closed = true;
     }

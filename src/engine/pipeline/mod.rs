@@ -198,8 +198,12 @@ where
     }
 
     async fn run_until(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
+        let mut draining = false;
         loop {
             let until = stop.act();
+            if until == Until::Drained && !std::mem::replace(&mut draining, true) {
+                self.source.look_again();
+            }
             if until == Until::Now {
                 return Ok(());
             }
