@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "shared with the corpus test, which reads other lines")]
 mod support;
 
+use std::fmt::Write;
 use std::path::Path;
 
 use tidewaiter::domains::lending::decode::Decoder;
@@ -12,19 +13,19 @@ use tidewaiter::event::{Decoded, Formats};
 #[test]
 fn fifty_are_bad_each_for_its_reason_and_the_good_ones_are_good() {
     let case = support::shared("cases/bad-messages")
-        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bad-messages"));
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases/bad-messages"));
     let decoder = Decoder::new(&Formats::default());
     let (mut changes, mut bad) = (Vec::new(), 0);
     let mut reasons = String::new();
     for (record, line) in support::capture(&case.join("events.jsonl")).iter().zip(0..) {
         match record.with(|record| decoder.decode(record)) {
             Decoded::Change(_) => changes.push(line),
-            Decoded::Ignored(label) => reasons += &format!("{line}: ignored: {label}\n"),
+            Decoded::Ignored(label) => writeln!(reasons, "{line}: ignored: {label}").unwrap(),
             Decoded::Bad(message) => {
                 bad += 1;
-                reasons += &format!("{line}: {}: {message}\n", message.reason);
+                writeln!(reasons, "{line}: {}: {message}", message.reason).unwrap();
                 if let Some(hint) = message.hint {
-                    reasons += &format!("    hint: {hint}\n");
+                    writeln!(reasons, "    hint: {hint}").unwrap();
                 }
             }
             Decoded::Unavailable(error) => panic!("{error}"),

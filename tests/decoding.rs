@@ -1,5 +1,7 @@
 //! What a message means, rule by rule, on small messages made for the purpose.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use serde_json::{Value, json};
 use tidewaiter::domains::lending::decode::Decoder;
 use tidewaiter::domains::lending::event::{ChangeKind, LendingChange};
@@ -8,13 +10,13 @@ use tidewaiter::event::{BadMessage, ChangeEvent, DecimalForm, Decoded, Formats, 
 const TRANSACTION: &str = "sentinel.SentinelMock.dbo.Transaction";
 const AGREEMENT: &str = "sentinel.SentinelMock.dbo.Agreement";
 
-fn decode_bytes(formats: Formats, topic: &str, value: Option<&[u8]>) -> Decoded<LendingChange> {
+fn decode_bytes(formats: &Formats, topic: &str, value: Option<&[u8]>) -> Decoded<LendingChange> {
     let origin = Origin { topic: Topic::intern(topic), partition: 0, offset: 0 };
-    Decoder::new(&formats).decode(&Record { origin, timestamp_ms: None, key: Some(b"key"), value, headers: &[] })
+    Decoder::new(formats).decode(&Record { origin, timestamp_ms: None, key: Some(b"key"), value, headers: &[] })
 }
 
 fn decode_text(topic: &str, text: &str) -> Decoded<LendingChange> {
-    decode_bytes(Formats::default(), topic, Some(text.as_bytes()))
+    decode_bytes(&Formats::default(), topic, Some(text.as_bytes()))
 }
 
 fn decode(topic: &str, message: &Value) -> Decoded<LendingChange> {
@@ -244,7 +246,7 @@ fn absent_optional_columns_are_none_and_so_are_unavailable_values() {
 fn agreement_numbers_lose_trailing_blanks_and_case() {
     let number = |text: &str, key_case| {
         let message = with(transaction("c"), "/after/TransAgreementNumber", Some(json!(text))).to_string();
-        match decode_bytes(Formats { key_case, ..Formats::default() }, TRANSACTION, Some(message.as_bytes())) {
+        match decode_bytes(&Formats { key_case, ..Formats::default() }, TRANSACTION, Some(message.as_bytes())) {
             Decoded::Change(change) => match change.body.kind {
                 ChangeKind::TransactionInsert(insert) => Some(insert.agreement.to_string()),
                 other => panic!("{other:?}"),
@@ -270,7 +272,7 @@ fn agreement_numbers_lose_trailing_blanks_and_case() {
 fn topics_are_told_by_their_last_part_and_the_database() {
     let decode = |topic: &str, database: Option<&str>| {
         let formats = Formats { database: database.map(str::to_owned), ..Formats::default() };
-        decode_bytes(formats, topic, None)
+        decode_bytes(&formats, topic, None)
     };
     for (topic, database, label) in [
         (TRANSACTION, None, "tombstone"),
@@ -293,7 +295,7 @@ fn topics_are_told_by_their_last_part_and_the_database() {
 
 #[test]
 fn nulls_of_every_kind_are_ignored_and_other_non_envelopes_are_bad() {
-    assert_eq!(decode_bytes(Formats::default(), AGREEMENT, None), Decoded::Ignored("tombstone"));
+    assert_eq!(decode_bytes(&Formats::default(), AGREEMENT, None), Decoded::Ignored("tombstone"));
     for text in ["null", " null\n", r#"{"schema":{"type":"struct"},"payload":null}"#, r#"{"payload":null,"schema":null}"#] {
         assert_eq!(decode_text(AGREEMENT, text), Decoded::Ignored("null_payload"), "{text}");
     }
@@ -324,7 +326,7 @@ fn nulls_of_every_kind_are_ignored_and_other_non_envelopes_are_bad() {
     ] {
         assert_eq!(bad(decode_text(TRANSACTION, text)).reason, reason, "{text}");
     }
-    assert_eq!(bad(decode_bytes(Formats::default(), TRANSACTION, Some(b"{\"op\":\"r\",\"x\":\"\xff\"}"))).reason, "not_json");
+    assert_eq!(bad(decode_bytes(&Formats::default(), TRANSACTION, Some(b"{\"op\":\"r\",\"x\":\"\xff\"}"))).reason, "not_json");
 }
 
 #[test]
@@ -475,7 +477,7 @@ fn a_schema_of_null_leaves_it_to_the_configuration() {
 #[test]
 fn precise_without_schema_and_scale_is_bad_and_says_so() {
     let formats = Formats { decimals: DecimalForm::Precise { scale: None }, ..Formats::default() };
-    let bad = bad(decode_bytes(formats, TRANSACTION, Some(transaction("c").to_string().as_bytes())));
+    let bad = bad(decode_bytes(&formats, TRANSACTION, Some(transaction("c").to_string().as_bytes())));
     assert_eq!(bad.hint, Some("precise decimals without a schema need a configured scale"));
 }
 

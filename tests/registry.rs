@@ -1,5 +1,7 @@
 //! Avro by a schema registry: what a small HTTP registry answers, and what decoding makes of it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 #[path = "support/corpus.rs"]
 #[expect(dead_code, reason = "shared with the corpus test, which reads more")]
 mod corpus;

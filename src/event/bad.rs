@@ -53,7 +53,7 @@ impl BadMessage {
 
 /// What a value should have been: a phrase that continues "expected".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expected {
+pub(crate) struct Expected {
     pub what: &'static str,
     pub hint: Option<&'static str>,
 }

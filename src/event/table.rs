@@ -115,10 +115,9 @@ impl<T: Table> TableReader<T> {
         // All of it, once: serde_json does not look into the strings that it skips.
         let text = std::str::from_utf8(value).map_err(|_| BadMessage::new("not_json", "the value is not UTF-8"))?;
         if let Some((payload, forms)) = self.known_schema(text) {
-            match Envelope::from_json(payload) {
-                Ok(envelope) => return Ok(Some((envelope, forms, payload))),
-                // A null payload, or what only looked like a payload: read again with care.
-                Err(_) => {}
+            // Else it is a null payload, or only looked like a payload: it is read again with care.
+            if let Ok(envelope) = Envelope::from_json(payload) {
+                return Ok(Some((envelope, forms, payload)));
             }
         }
         match text.trim_matches([' ', '\t', '\n', '\r']) {

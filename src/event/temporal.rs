@@ -29,13 +29,15 @@ impl DateForm {
     /// By the schema's name, or without one by its type.
     pub(crate) fn of(kind: &str, name: Option<&str>) -> Self {
         match (kind, name) {
-            (_, Some("io.debezium.time.Date" | "org.apache.kafka.connect.data.Date")) => Self::Days,
+            ("int" | "long" | "int16" | "int32" | "int64", None)
+            | (_, Some("io.debezium.time.Date" | "org.apache.kafka.connect.data.Date")) => Self::Days,
             (_, Some("io.debezium.time.Timestamp" | "org.apache.kafka.connect.data.Timestamp")) => Self::Millis,
             (_, Some("io.debezium.time.MicroTimestamp")) => Self::Micros,
             (_, Some("io.debezium.time.NanoTimestamp")) => Self::Nanos,
-            (_, Some("io.debezium.time.IsoDate" | "io.debezium.time.IsoTimestamp" | "io.debezium.time.ZonedTimestamp"))
-            | ("string", None) => Self::Iso,
-            ("int" | "long" | "int16" | "int32" | "int64", None) => Self::Days,
+            ("string", None)
+            | (_, Some("io.debezium.time.IsoDate" | "io.debezium.time.IsoTimestamp" | "io.debezium.time.ZonedTimestamp")) => {
+                Self::Iso
+            }
             _ => Self::NotADate,
         }
     }

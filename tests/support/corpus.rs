@@ -1,5 +1,7 @@
 //! Records of the connector corpus and of capture files.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -9,21 +11,21 @@ use serde::Deserialize;
 use tidewaiter::event::{Header, Origin, Record, Topic};
 
 /// The complete corpus or cases beside the repository, where they are.
-pub fn shared(part: &str) -> Option<PathBuf> {
+pub(crate) fn shared(part: &str) -> Option<PathBuf> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     ["../shared", "../../shared"].iter().map(|shared| repository.join(shared).join(part)).find(|path| path.is_dir())
 }
 
-pub fn corpus() -> PathBuf {
+pub(crate) fn corpus() -> PathBuf {
     shared("corpus/debezium-3.6.3")
         .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus/debezium-3.6.3"))
 }
 
 /// A line of the corpus.
 #[derive(Deserialize)]
-pub struct Line {
-    pub scenario: String,
-    pub note: String,
+pub(crate) struct Line {
+    pub(crate) scenario: String,
+    pub(crate) note: String,
     topic: String,
     key: Option<String>,
     key_b64: Option<String>,
@@ -33,15 +35,15 @@ pub struct Line {
 }
 
 /// A record that owns its bytes.
-pub struct OwnedRecord {
-    pub origin: Origin,
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-    pub headers: Vec<(String, Vec<u8>)>,
+pub(crate) struct OwnedRecord {
+    pub(crate) origin: Origin,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
 impl OwnedRecord {
-    pub fn with<T>(&self, read: impl FnOnce(&Record<'_>) -> T) -> T {
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&Record<'_>) -> T) -> T {
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| Header { name, value: Some(value) }).collect();
         read(&Record {
             origin: self.origin,
@@ -52,7 +54,7 @@ impl OwnedRecord {
         })
     }
 
-    pub fn table(&self) -> &'static str {
+    pub(crate) fn table(&self) -> &'static str {
         self.origin.topic.table()
     }
 }
@@ -62,7 +64,7 @@ fn bytes(text: Option<String>, base64: Option<String>) -> Option<Vec<u8>> {
 }
 
 /// All lines of the corpus file whose name begins with `variant` and an underscore.
-pub fn lines(variant: &str) -> Vec<(Line, OwnedRecord)> {
+pub(crate) fn lines(variant: &str) -> Vec<(Line, OwnedRecord)> {
     let prefix = format!("{variant}_");
     let file = std::fs::read_dir(corpus())
         .unwrap()
@@ -103,7 +105,7 @@ struct Capture {
 }
 
 #[allow(dead_code, reason = "not every test that shares this file reads captures")]
-pub fn capture(path: &Path) -> Vec<OwnedRecord> {
+pub(crate) fn capture(path: &Path) -> Vec<OwnedRecord> {
     let lines = std::fs::read_to_string(path).unwrap();
     lines
         .lines()

@@ -1,5 +1,7 @@
 //! A small schema registry over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,32 +13,34 @@ use tidewaiter::event::{Registry, RegistryConfig};
 
 /// What the server does with a request.
 #[derive(Clone)]
-pub enum Reply {
+pub(crate) enum Reply {
     Answer(u16, String),
     /// Keeps the connection open and says nothing.
     Silence,
 }
 
+/// Path and authorization header.
+type Request = (String, Option<String>);
+
 /// Serves until the test ends; every connection is one thread, every response closes its connection.
-pub struct Server {
-    pub address: String,
-    /// Path and authorization header of every request.
-    pub requests: Arc<Mutex<Vec<(String, Option<String>)>>>,
+pub(crate) struct Server {
+    pub(crate) address: String,
+    pub(crate) requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    pub fn start(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         Self::start_with(reply, |stream: TcpStream, serve: &dyn Fn(&mut dyn Stream)| serve(&mut { stream }))
     }
 
     /// `wrap` puts a protocol around the socket.
-    pub fn start_with(
+    pub(crate) fn start_with(
         reply: impl Fn(&str) -> Reply + Send + Sync + 'static,
         wrap: impl Fn(TcpStream, &dyn Fn(&mut dyn Stream)) + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let requests = Arc::<Mutex<Vec<_>>>::default();
+        let requests = Arc::<Mutex<Vec<Request>>>::default();
         let (seen, shared) = (Arc::clone(&requests), Arc::new((reply, wrap)));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -47,19 +51,19 @@ impl Server {
         Self { address, requests }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn request_count(&self) -> usize {
+    pub(crate) fn request_count(&self) -> usize {
         self.requests.lock().unwrap().len()
     }
 }
 
-pub trait Stream: Read + Write {}
+pub(crate) trait Stream: Read + Write {}
 impl<S: Read + Write> Stream for S {}
 
-fn serve(stream: &mut dyn Stream, reply: &dyn Fn(&str) -> Reply, seen: &Mutex<Vec<(String, Option<String>)>>) {
+fn serve(stream: &mut dyn Stream, reply: &dyn Fn(&str) -> Reply, seen: &Mutex<Vec<Request>>) {
     let mut request = Vec::new();
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") {
@@ -81,12 +85,12 @@ fn serve(stream: &mut dyn Stream, reply: &dyn Fn(&str) -> Reply, seen: &Mutex<Ve
             // The client may have gone; it says so itself.
             drop(stream.write_all((head + &body).as_bytes()).and_then(|()| stream.flush()));
         }
-        Reply::Silence => std::thread::sleep(Duration::from_secs(60)),
+        Reply::Silence => std::thread::sleep(Duration::from_mins(1)),
     }
 }
 
 /// Answers for the schemas of a corpus file, and a registry's 404 for all else.
-pub fn answers(schemas: &Path) -> impl Fn(&str) -> Reply + Clone + Send + Sync + 'static {
+pub(crate) fn answers(schemas: &Path) -> impl Fn(&str) -> Reply + Clone + Send + Sync + 'static {
     let registered: Vec<serde_json::Value> = serde_json::from_str(&std::fs::read_to_string(schemas).unwrap()).unwrap();
     let bodies: BTreeMap<String, String> = registered
         .iter()
@@ -101,10 +105,10 @@ pub fn answers(schemas: &Path) -> impl Fn(&str) -> Reply + Clone + Send + Sync +
     }
 }
 
-pub fn config(urls: &[String]) -> RegistryConfig {
+pub(crate) fn config(urls: &[String]) -> RegistryConfig {
     RegistryConfig { urls: urls.to_vec(), credentials: None, ca_file: None, timeout: Duration::from_secs(10) }
 }
 
-pub fn client(urls: &[String]) -> Arc<Registry> {
+pub(crate) fn client(urls: &[String]) -> Arc<Registry> {
     Arc::new(Registry::new(&config(urls)).unwrap())
 }

@@ -112,8 +112,8 @@ impl Table for AgreementTable {
 }
 
 /// The image of an insert, but for what its record's headers say.
-pub(crate) fn transaction<'a>(
-    image: &Object<TransactionRow<'a>>,
+pub(crate) fn transaction(
+    image: &Object<TransactionRow<'_>>,
     of: &'static str,
     forms: &TransactionForms,
     case: KeyCase,
@@ -132,7 +132,7 @@ pub(crate) fn transaction<'a>(
 }
 
 /// The primary key of dbo.Transaction.
-pub(crate) fn counter<'a>(image: &Object<TransactionRow<'a>>, of: &'static str) -> Result<i64, BadMessage> {
+pub(crate) fn counter(image: &Object<TransactionRow<'_>>, of: &'static str) -> Result<i64, BadMessage> {
     if image.shape == Shape::Absent {
         return Err(BadMessage::missing_part(of));
     }
@@ -141,7 +141,7 @@ pub(crate) fn counter<'a>(image: &Object<TransactionRow<'a>>, of: &'static str) 
 }
 
 /// What the engine reads of an image of dbo.Agreement, not yet kept.
-pub(crate) struct Agreement<'a> {
+pub(crate) struct BorrowedImage<'a> {
     pub number: Key,
     pub customer_number: Option<Cow<'a, str>>,
     borrowers: Option<Cow<'a, str>>,
@@ -166,13 +166,13 @@ pub(crate) fn agreement<'a>(
     of: &'static str,
     forms: &AgreementForms,
     case: KeyCase,
-) -> Result<Option<Agreement<'a>>, BadMessage> {
+) -> Result<Option<BorrowedImage<'a>>, BadMessage> {
     if image.shape == Shape::Absent {
         return Ok(None);
     }
     let row = &image.row;
     let (balance, settled) = (row.balance(of), row.settled(of));
-    Ok(Some(Agreement {
+    Ok(Some(BorrowedImage {
         number: agreement_number(row.number(of), case)?,
         customer_number: row.customer_number(of).text()?,
         borrowers: row.borrowers(of).text()?,
@@ -192,7 +192,7 @@ pub(crate) fn agreement<'a>(
     }))
 }
 
-impl Agreement<'_> {
+impl BorrowedImage<'_> {
     pub(crate) fn keep(self) -> Box<AgreementImage> {
         Box::new(AgreementImage {
             number: self.number,
