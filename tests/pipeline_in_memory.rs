@@ -234,6 +234,22 @@ async fn a_shutdown_does_not_wait_for_a_lookup_that_is_away_and_commits_nothing_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_in_the_middle_of_a_batch_is_not_missed() {
+    for wait in 0..12 {
+        let broker = Broker::with(&both());
+        pairs(&broker, 3);
+        let daemon = start(&broker, Until::Told, settings());
+        broker.delay_commits(ms(10));
+        // from before the batch to after it, a look at every step in between
+        sleep(ms(15 + wait)).await;
+        let asked = tokio::time::Instant::now();
+        daemon.until.send(Until::Now).unwrap();
+        daemon.task.await.unwrap().unwrap();
+        assert!(asked.elapsed() < ms(100), "asked {wait} ms on, took {:?}", asked.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn equal_questions_are_asked_once_a_batch() {
     let broker = Broker::with(&both()[..1]);
     for offset in 0..4 {

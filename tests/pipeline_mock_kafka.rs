@@ -232,11 +232,14 @@ async fn a_running_pipeline_takes_what_comes_drains_when_told_and_is_shut_down_q
     pairs(&broker, 20);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(alerts(&broker, 20), sorted(expected(20)), "without being told to drain");
-    produce(&broker, &record(partition(TOPICS[0], 0), 0, 500, "alone", 7));
+    // to every partition, so that a drain that trusted what was known before would miss some
+    for n in 0..30 {
+        produce(&broker, &record(partition(TOPICS[0], n % PARTITIONS), 0, 500, &format!("alone{n}"), 7));
+    }
     broker.flush().unwrap();
     until.send(Until::Drained).unwrap();
     task.await.unwrap().unwrap();
-    assert!(alerts(&broker, 21).contains(&"base:alone:7:100".to_owned()));
+    assert!(alerts(&broker, 50).contains(&"base:alone29:7:100".to_owned()));
 
     let (until, receiver) = watch::channel(Until::Told);
     let task = tokio::spawn(pipeline(&connection, subscription(Membership::Alone), settings).run(receiver));

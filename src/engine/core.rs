@@ -169,6 +169,12 @@ impl<D: Domain> Engine<D> {
         }
     }
 
+    /// Changes that were applied since the last call of [`Engine::take_output`].
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.changes
+    }
+
     /// The offset after the last record of each partition whose effect is in the state and the output: always a prefix.
     pub fn consumed(&self) -> impl Iterator<Item = (Partition, i64)> + '_ {
         self.merge.consumed()

@@ -199,16 +199,14 @@ impl<C> Merge<C> {
 
     /// Takes the next whole commit into `commit`, if every partition lets it.
     pub(super) fn next(&mut self, commit: &mut Vec<ChangeEvent<C>>, passed: &mut Passed) -> Next {
-        let mut smallest = None;
+        let mut smallest: Option<Lsn> = None;
         let mut waiting = Vec::new();
         let mut rebuilt = None;
         for &slot in &self.turn {
             let inbox = self.inboxes[slot.0].as_mut().expect("turn holds assigned slots only");
             inbox.settle(passed);
             match &inbox.run {
-                Some(run) if run.complete || inbox.idle || inbox.ended => {
-                    smallest = Some(smallest.map_or(run.commit, |least: Lsn| least.min(run.commit)));
-                }
+                Some(run) => smallest = Some(smallest.map_or(run.commit, |least| least.min(run.commit))),
                 None if inbox.rebuilt.is_some() => {
                     rebuilt = rebuilt.or(inbox.rebuilt);
                     if !self.accept_rebuilt {
@@ -216,10 +214,17 @@ impl<C> Merge<C> {
                     }
                 }
                 None if inbox.idle || inbox.ended => {}
-                _ => waiting.push(slot),
+                None => waiting.push(slot),
             }
         }
+        // only the smallest commit has to be whole: of a later one it is enough to know that it is later
+        let is_partial = |run: &Run<C>| Some(run.commit) == smallest && !run.complete;
+        waiting.extend(self.turn.iter().filter(|slot| {
+            let inbox = self.inbox(**slot);
+            inbox.run.as_ref().is_some_and(is_partial) && !inbox.idle && !inbox.ended
+        }));
         if !waiting.is_empty() {
+            waiting.sort_unstable();
             return Next::Waiting(waiting);
         }
         let Some(smallest) = smallest else { return rebuilt.map_or(Next::Drained, Next::Rebuilt) };
@@ -391,7 +396,7 @@ mod tests {
         d.push(0, 0, 5, "a5");
         d.push(0, 1, 5, "a5'");
         d.push(0, 2, 6, "a6");
-        assert_eq!(d.take(), (vec!["a5 a5' b5".to_owned()], Next::Waiting(vec![d.slots[0], d.slots[1]])));
+        assert_eq!(d.take(), (vec!["a5 a5' b5".to_owned()], Next::Waiting(vec![d.slots[0]])), "b7 is later than a6");
         d.merge.end(d.slots[0]);
         d.merge.end(d.slots[1]);
         assert_eq!(d.take(), (vec!["a6".to_owned(), "b7".to_owned()], Next::Drained));
@@ -416,7 +421,7 @@ mod tests {
         d.merge.set_idle(d.slots[1], true);
         assert_eq!(d.take(), (vec!["a5".to_owned()], Next::Waiting(vec![d.slots[0]])));
         d.push(1, 0, 5, "b5");
-        assert_eq!(d.take(), (vec![], Next::Waiting(vec![d.slots[0], d.slots[1]])), "the record ended the idleness");
+        assert_eq!(d.take(), (vec![], Next::Waiting(vec![d.slots[1]])), "the record ended the idleness");
         d.push(1, 1, 7, "b7");
         d.merge.set_idle(d.slots[0], true);
         d.merge.set_idle(d.slots[1], true);

@@ -33,6 +33,9 @@ pub trait Source: Send {
     /// A partition that is out of reach is not at its end.
     fn at_end(&self, partition: Partition) -> bool;
 
+    /// Partitions are at their end again only when that was found out after this call: what was appended before it counts.
+    fn look_again(&mut self);
+
     /// Leaves, so that others can have the partitions at once.
     fn close(&mut self) -> impl Future<Output = ()> + Send;
 }

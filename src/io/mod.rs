@@ -3,5 +3,6 @@
 pub mod capture;
 pub mod kafka;
 pub mod output;
+pub mod sentinel;
 pub mod spill;
 pub mod sqlite;

@@ -195,6 +195,8 @@ impl Spill {
 
     fn store(&mut self, bytes: Vec<u8>) -> Result<Stored, SpillError> {
         if bytes.len() <= self.memory_left {
+            let mut bytes = bytes;
+            bytes.shrink_to_fit();
             self.memory_left -= bytes.len();
             return Ok(Stored::Memory(bytes));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tidewaiter::engine::Partition;
 use tidewaiter::engine::ports::{Batch, CommitError, OwnedRecord, Polled, Revocation, Sink, Source, SourceError};
@@ -30,6 +31,7 @@ struct State {
     polls: usize,
     batches: Vec<Batch>,
     refusals: VecDeque<CommitError>,
+    delay: Duration,
     attempts: usize,
 }
 
@@ -102,6 +104,10 @@ impl Broker {
 
     pub fn batches(&self) -> Vec<Batch> {
         self.state(|state| state.batches.clone())
+    }
+
+    pub fn delay_commits(&self, delay: Duration) {
+        self.state(|state| state.delay = delay);
     }
 
     /// How often a batch was offered.
@@ -183,6 +189,10 @@ impl Source for Broker {
         !lagging && state.positions.get(&partition).is_some_and(|position| *position == state.logs[&partition].len())
     }
 
+    fn look_again(&mut self) {
+        // at_end looks at the log itself
+    }
+
     async fn close(&mut self) {
         self.0.state.lock().unwrap().closed = true;
     }
@@ -190,6 +200,10 @@ impl Source for Broker {
 
 impl Sink for Broker {
     async fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
+        let delay = self.0.state.lock().unwrap().delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let mut state = self.0.state.lock().unwrap();
         state.attempts += 1;
         match state.refusals.pop_front() {

@@ -62,13 +62,13 @@ fn feed(
     let mut readers: Vec<(Slot, PartitionReader)> =
         spill.into_readers().into_iter().map(|reader| (engine.assign(reader.partition()), reader)).collect();
     loop {
-        match engine.advance(rules, BATCH) {
-            Progress::Busy => {
-                if !give(engine.take_output()) {
-                    // judging failed and says why
-                    return Ok(());
-                }
-            }
+        let advanced = engine.advance(rules, BATCH);
+        if engine.pending() >= BATCH as u64 && !give(engine.take_output()) {
+            // judging failed and says why
+            return Ok(());
+        }
+        match advanced {
+            Progress::Busy => {}
             Progress::Waiting(slots) => {
                 for (slot, reader) in readers.iter_mut().filter(|(slot, _)| slots.contains(slot)) {
                     let mut read = 0;

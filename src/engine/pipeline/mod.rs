@@ -198,15 +198,20 @@ where
     }
 
     async fn run_until(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
+        let mut draining = false;
         loop {
-            if stop.until() == Until::Now {
+            let until = stop.act();
+            if until == Until::Drained && !std::mem::replace(&mut draining, true) {
+                self.source.look_again();
+            }
+            if until == Until::Now {
                 return Ok(());
             }
             let now = Instant::now();
-            if self.batch_is_due(now) || stop.until() == Until::Drained {
+            if self.batch_is_due(now) || until == Until::Drained {
                 match self.settle(stop).await? {
                     Outcome::Abandoned => self.rewind(),
-                    Outcome::Done if stop.until() == Until::Drained && self.is_drained() => {
+                    Outcome::Done if until == Until::Drained && self.is_drained() => {
                         return self.finish(stop).await;
                     }
                     Outcome::Done => {}

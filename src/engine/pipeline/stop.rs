@@ -11,7 +11,7 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Stop {
     until: watch::Receiver<Until>,
-    /// What the pipeline has last looked at.
+    /// What the pipeline has last acted on. A look in the middle of a batch is no act: it must not hide the change.
     known: Until,
 }
 
@@ -21,12 +21,17 @@ impl Stop {
         Self { until, known }
     }
 
-    pub(super) fn until(&mut self) -> Until {
-        self.known = *self.until.borrow();
+    pub(super) fn until(&self) -> Until {
+        *self.until.borrow()
+    }
+
+    /// As [`Self::until`], to be acted on at once.
+    pub(super) fn act(&mut self) -> Until {
+        self.known = self.until();
         self.known
     }
 
-    /// Something else is wanted than what was last looked at.
+    /// Something else is wanted than what was last acted on.
     pub(super) async fn changed(&mut self) {
         let known = self.known;
         self.wait_for(|until| until != known).await;

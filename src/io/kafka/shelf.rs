@@ -30,6 +30,8 @@ struct State {
     error: Option<SourceError>,
     /// The poll thread shall begin anew from what is committed.
     rewind: bool,
+    /// The poll thread shall find out how far partitions go.
+    look_again: bool,
     closing: bool,
 }
 
@@ -39,6 +41,8 @@ struct Lane {
     bytes: usize,
     /// The offset after the last record that was put here.
     next: Option<i64>,
+    /// The partition is known to go at least so far.
+    least: i64,
     /// Where the partition ends, if everything before was fetched; it may still be on its way here.
     end: Option<i64>,
     at_end: bool,
@@ -156,6 +160,19 @@ impl Shelf {
         self.change(|state| state.error = Some(error));
     }
 
+    /// Partitions of which it has to be found out how far they go.
+    pub(super) fn take_look_again(&self) -> Vec<Partition> {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.look_again) { state.lanes.keys().copied().collect() } else { Vec::new() }
+    }
+
+    /// What was found out.
+    pub(super) fn goes_to(&self, partition: Partition, least: i64) {
+        if let Some(lane) = self.lock().lanes.get_mut(&partition) {
+            lane.least = least;
+        }
+    }
+
     pub(super) fn take_rewind(&self) -> bool {
         std::mem::take(&mut self.lock().rewind)
     }
@@ -187,6 +204,16 @@ impl Shelf {
 
     fn is_revoking(&self) -> bool {
         self.lock().revoking
+    }
+
+    pub(super) fn look_again(&self) {
+        let mut state = self.lock();
+        state.look_again = true;
+        for lane in state.lanes.values_mut() {
+            // nothing known goes so far
+            lane.least = i64::MAX;
+            lane.at_end = false;
+        }
     }
 
     pub(super) fn rewind(&self) {
@@ -244,7 +271,7 @@ impl Lane {
     /// Looks whether the partition is at its end: all that was fetched is here, and there is nothing after it. Gives
     /// whether that changed.
     fn look(&mut self, all_is_here: bool) -> bool {
-        let at_end = match (self.end, self.next) {
+        let at_end = match (self.end.filter(|end| *end >= self.least), self.next) {
             (Some(end), Some(next)) => next == end || (next < end && (all_is_here || self.at_end)),
             (Some(_), None) => all_is_here || self.at_end,
             (None, _) => false,
@@ -312,6 +339,25 @@ mod tests {
         shelf.put(record(7, 1));
         assert_eq!(offsets(take(&shelf)), [7]);
         assert!(!shelf.at_end(partition()), "until it is known again");
+    }
+
+    #[test]
+    fn an_end_that_was_known_before_counts_no_more_once_it_is_looked_for_again() {
+        let shelf = shelf(Some(5));
+        shelf.fetched(&[(partition(), Some(5))].into());
+        assert!(shelf.at_end(partition()));
+        shelf.look_again();
+        shelf.fetched(&[(partition(), Some(5))].into());
+        assert!(!shelf.at_end(partition()), "statistics of a fetch before");
+        assert_eq!(shelf.take_look_again(), [partition()]);
+        assert_eq!(shelf.take_look_again(), []);
+        shelf.goes_to(partition(), 6);
+        shelf.fetched(&[(partition(), Some(5))].into());
+        assert!(!shelf.at_end(partition()));
+        shelf.put(record(5, 1));
+        shelf.fetched(&[(partition(), Some(6))].into());
+        assert_eq!(offsets(take(&shelf)), [5]);
+        assert!(shelf.at_end(partition()));
     }
 
     #[test]

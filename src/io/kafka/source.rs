@@ -126,6 +126,10 @@ impl Source for KafkaSource {
         self.shelf.rewind();
     }
 
+    fn look_again(&mut self) {
+        self.shelf.look_again();
+    }
+
     fn hold(&mut self, partition: Partition, hold: bool) {
         self.shelf.hold(partition, hold);
     }
@@ -186,6 +190,12 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), Source
             if partitions.count() > 0 {
                 assign(consumer, &partitions)?;
             }
+        }
+        for partition in shelf.take_look_again() {
+            let (topic, number) = (partition.topic.name(), partition.partition);
+            let watermarks = consumer.fetch_watermarks(topic, number, OPERATION);
+            let (_, high) = watermarks.map_err(|error| failure(&format!("cannot read the end of {partition}"), &error))?;
+            shelf.goes_to(partition, high);
         }
         let room = shelf.resumable();
         if !room.is_empty() {

@@ -1,0 +1,22 @@
+//! Queries and expressions with their names resolved and their types known, and how they are run.
+//!
+//! ```text
+//! syntax tree ─► bind (names, types, conversions) ─► push conditions down ─► run: from, where, group, window, select, order
+//! ```
+//!
+//! A plan lives for one run of one statement.
+
+mod aggregate;
+mod bind;
+mod eval;
+mod expr;
+mod from;
+mod query;
+mod run;
+mod window;
+
+pub(crate) use bind::{Binder, Scope, ScopeColumn, arithmetic};
+pub(crate) use eval::Env;
+pub(crate) use expr::Bound;
+pub(crate) use from::{FromPlan, Source, table_leaf};
+pub(crate) use query::OutputColumn;

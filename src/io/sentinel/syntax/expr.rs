@@ -1,0 +1,531 @@
+//! Expressions and conditions.
+
+use super::super::function;
+use super::super::value::{Numeric, Type, Value};
+use super::ast::{Aggregate, AggregateFunction, Arithmetic, Comparison, Expr, OrderItem, Window, WindowFunction};
+use super::cursor::{Fault, Parsed, Parser, is_reserved};
+use super::lex::Lexeme;
+
+/// How many operators may follow each other in one chain: they nest on the stack when they are evaluated.
+const MAX_CHAIN: usize = 120;
+
+const DATE_PART_FUNCTIONS: [&str; 7] =
+    ["DATEADD", "DATEDIFF", "DATEDIFF_BIG", "DATEPART", "DATENAME", "DATETRUNC", "DATE_BUCKET"];
+
+impl Parser<'_> {
+    pub(crate) fn expr(&mut self) -> Parsed<Expr> {
+        self.nested(Self::or)
+    }
+
+    fn or(&mut self) -> Parsed<Expr> {
+        let mut terms = vec![self.and()?];
+        while self.take("OR") {
+            terms.push(self.and()?);
+        }
+        Ok(if terms.len() == 1 { terms.remove(0) } else { Expr::Or(terms) })
+    }
+
+    fn and(&mut self) -> Parsed<Expr> {
+        let mut terms = vec![self.not()?];
+        while self.take("AND") {
+            terms.push(self.not()?);
+        }
+        Ok(if terms.len() == 1 { terms.remove(0) } else { Expr::And(terms) })
+    }
+
+    fn not(&mut self) -> Parsed<Expr> {
+        if self.take("NOT") {
+            return self.nested(|p| Ok(Expr::Not(Box::new(p.not()?))));
+        }
+        self.predicate()
+    }
+
+    fn predicate(&mut self) -> Parsed<Expr> {
+        if self.is("EXISTS") {
+            self.advance();
+            self.expect_symbol("(")?;
+            let query = self.query()?;
+            self.expect_symbol(")")?;
+            return Ok(Expr::Exists(Box::new(query)));
+        }
+        let left = self.sum()?;
+        if self.take("IS") {
+            let negated = self.take("NOT");
+            if self.is("DISTINCT") {
+                return Err(self.unsupported("IS DISTINCT FROM", "compare with = and IS NULL"));
+            }
+            self.expect("NULL")?;
+            return Ok(Expr::IsNull { value: Box::new(left), negated });
+        }
+        if let Some(comparison) = self.comparison() {
+            return self.comparison_right(comparison, left);
+        }
+        let negated = self.is("NOT") && ["IN", "LIKE", "BETWEEN"].iter().any(|word| self.is_word(1, word));
+        if negated {
+            self.advance();
+        }
+        let value = Box::new(left);
+        if self.take("BETWEEN") {
+            let low = Box::new(self.sum()?);
+            self.expect("AND")?;
+            let high = Box::new(self.sum()?);
+            return Ok(Expr::Between { value, low, high, negated });
+        }
+        if self.take("LIKE") {
+            let pattern = Box::new(self.sum()?);
+            let escape = if self.take("ESCAPE") { Some(Box::new(self.sum()?)) } else { None };
+            return Ok(Expr::Like { value, pattern, escape, negated });
+        }
+        if self.take("IN") {
+            self.expect_symbol("(")?;
+            let found = if self.begins_query() {
+                Expr::InQuery { value, query: Box::new(self.query()?), negated }
+            } else {
+                Expr::InList { value, list: self.comma_separated(Self::expr)?, negated }
+            };
+            self.expect_symbol(")")?;
+            return Ok(found);
+        }
+        Ok(*value)
+    }
+
+    fn comparison_right(&mut self, comparison: Comparison, left: Expr) -> Parsed<Expr> {
+        let left = Box::new(left);
+        if self.is_any(&["ANY", "SOME", "ALL"]) {
+            let all = self.is("ALL");
+            self.advance();
+            self.expect_symbol("(")?;
+            let query = Box::new(self.query()?);
+            self.expect_symbol(")")?;
+            return Ok(Expr::CompareQuery { comparison, all, left, query });
+        }
+        Ok(Expr::Compare(comparison, left, Box::new(self.sum()?)))
+    }
+
+    fn comparison(&mut self) -> Option<Comparison> {
+        let Lexeme::Symbol(symbol) = self.lexeme() else { return None };
+        let comparison = match *symbol {
+            "=" => Comparison::Equal,
+            "<>" => Comparison::NotEqual,
+            "<" => Comparison::Less,
+            "<=" => Comparison::LessOrEqual,
+            ">" => Comparison::Greater,
+            ">=" => Comparison::GreaterOrEqual,
+            _ => return None,
+        };
+        self.advance();
+        Some(comparison)
+    }
+
+    /// The operator of `+=` and its like, when one is next; takes the `=` too.
+    pub(crate) fn assignment_operator(&mut self) -> Parsed<Option<Arithmetic>> {
+        if self.take_symbol("=") {
+            return Ok(None);
+        }
+        let operator = self.sum_operator().or_else(|| self.product_operator());
+        let operator = operator.filter(|_| matches!(self.ahead(1), Lexeme::Symbol("=")));
+        let Some(operator) = operator else { return Err(self.expected("'='")) };
+        self.advance();
+        self.advance();
+        Ok(Some(operator))
+    }
+
+    fn sum_operator(&self) -> Option<Arithmetic> {
+        let Lexeme::Symbol(symbol) = self.lexeme() else { return None };
+        match *symbol {
+            "+" => Some(Arithmetic::Add),
+            "-" => Some(Arithmetic::Subtract),
+            "&" => Some(Arithmetic::BitAnd),
+            "|" => Some(Arithmetic::BitOr),
+            "^" => Some(Arithmetic::BitXor),
+            _ => None,
+        }
+    }
+
+    fn product_operator(&self) -> Option<Arithmetic> {
+        let Lexeme::Symbol(symbol) = self.lexeme() else { return None };
+        match *symbol {
+            "*" => Some(Arithmetic::Multiply),
+            "/" => Some(Arithmetic::Divide),
+            "%" => Some(Arithmetic::Modulo),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn sum(&mut self) -> Parsed<Expr> {
+        self.chain(Self::sum_operator, Self::product)
+    }
+
+    fn product(&mut self) -> Parsed<Expr> {
+        self.chain(Self::product_operator, Self::unary)
+    }
+
+    fn chain(&mut self, operator: fn(&Self) -> Option<Arithmetic>, operand: fn(&mut Self) -> Parsed<Expr>) -> Parsed<Expr> {
+        let mut left = operand(self)?;
+        for links in 0.. {
+            let Some(operator) = operator(self) else { break };
+            if links >= MAX_CHAIN {
+                return Err(self.fault(format!("more than {MAX_CHAIN} operators in a row")));
+            }
+            self.advance();
+            left = Expr::Arithmetic(operator, Box::new(left), Box::new(operand(self)?));
+        }
+        Ok(left)
+    }
+
+    fn unary(&mut self) -> Parsed<Expr> {
+        if self.take_symbol("-") {
+            return self.nested(|p| {
+                Ok(match p.unary()? {
+                    Expr::Literal(Value::Int(n), ty) => Expr::Literal(Value::Int(-n), ty),
+                    Expr::Literal(Value::Numeric(n), ty) => Expr::Literal(Value::Numeric(n.negate()), ty),
+                    operand => Expr::Negate(Box::new(operand)),
+                })
+            });
+        }
+        if self.take_symbol("+") {
+            return self.nested(Self::unary);
+        }
+        if self.take_symbol("~") {
+            return self.nested(|p| Ok(Expr::BitNot(Box::new(p.unary()?))));
+        }
+        let operand = self.primary()?;
+        loop {
+            if self.take("COLLATE") {
+                self.name()?;
+            } else if self.is("AT") && self.is_word(1, "TIME") {
+                return Err(self.unsupported("AT TIME ZONE", "local time and UTC are the same here: leave it out"));
+            } else {
+                break;
+            }
+        }
+        Ok(operand)
+    }
+
+    fn primary(&mut self) -> Parsed<Expr> {
+        match self.lexeme() {
+            Lexeme::Number(digits) => {
+                self.advance();
+                number(digits).ok_or_else(|| self.fault(format!("the number {digits} has more than 38 digits")))
+            }
+            Lexeme::Money(digits) => {
+                self.advance();
+                let money = Numeric::parse(digits).and_then(|n| n.round_to(4));
+                let money = money.ok_or_else(|| self.fault("an amount that is no number"))?;
+                Ok(Expr::Literal(Value::Numeric(money), Type::Money))
+            }
+            Lexeme::Text { text, national } => {
+                self.advance();
+                Ok(text_literal(text, *national))
+            }
+            Lexeme::Hex(bytes) => {
+                self.advance();
+                let length = u32::try_from(bytes.len().max(1)).ok();
+                Ok(Expr::Literal(Value::Binary(bytes.as_slice().into()), Type::VarBinary(length)))
+            }
+            Lexeme::Variable(name) => {
+                self.advance();
+                Ok(Expr::Variable(name.to_lowercase()))
+            }
+            Lexeme::Global(name) => {
+                self.advance();
+                if !function::is_global(name) {
+                    return Err(self.unsupported(&format!("@@{name}"), "leave it out"));
+                }
+                Ok(Expr::Global(name.clone()))
+            }
+            Lexeme::Symbol("(") => {
+                self.advance();
+                let inner = if self.begins_query() { Expr::Subquery(Box::new(self.nested(Self::query)?)) } else { self.expr()? };
+                self.expect_symbol(")")?;
+                Ok(inner)
+            }
+            Lexeme::Word { text, quoted: false } => self.keyword_or_name(text),
+            Lexeme::Word { .. } => self.column_or_call(),
+            _ => Err(self.expected("an expression")),
+        }
+    }
+
+    fn keyword_or_name(&mut self, word: &str) -> Parsed<Expr> {
+        let upper = word.to_ascii_uppercase();
+        let called = matches!(self.ahead(1), Lexeme::Symbol("("));
+        match upper.as_str() {
+            "NULL" => {
+                self.advance();
+                Ok(Expr::Literal(Value::Null, Type::Null))
+            }
+            "CASE" => self.nested(Self::case),
+            "CAST" | "TRY_CAST" if called => {
+                self.advance();
+                self.advance();
+                let value = Box::new(self.expr()?);
+                self.expect("AS")?;
+                let ty = self.cast_type()?;
+                self.expect_symbol(")")?;
+                Ok(Expr::Cast { value, ty, style: None, forgiving: upper.starts_with("TRY") })
+            }
+            "CONVERT" | "TRY_CONVERT" if called => {
+                self.advance();
+                self.advance();
+                let ty = self.cast_type()?;
+                self.expect_symbol(",")?;
+                let value = Box::new(self.expr()?);
+                let style = if self.take_symbol(",") { Some(Box::new(self.expr()?)) } else { None };
+                self.expect_symbol(")")?;
+                Ok(Expr::Cast { value, ty, style, forgiving: upper.starts_with("TRY") })
+            }
+            "IIF" if called => {
+                self.advance();
+                self.advance();
+                let condition = self.expr()?;
+                self.expect_symbol(",")?;
+                let then = self.expr()?;
+                self.expect_symbol(",")?;
+                let otherwise = Some(Box::new(self.expr()?));
+                self.expect_symbol(")")?;
+                Ok(Expr::Case { operand: None, branches: vec![(condition, then)], otherwise })
+            }
+            "CURRENT_TIMESTAMP" | "CURRENT_USER" | "SESSION_USER" | "SYSTEM_USER" | "USER" if !called => {
+                self.advance();
+                Ok(Expr::Call { name: upper, arguments: Vec::new() })
+            }
+            _ if called => self.call(),
+            _ if is_reserved(word) => Err(self.expected("an expression")),
+            _ => self.column_or_call(),
+        }
+    }
+
+    fn case(&mut self) -> Parsed<Expr> {
+        self.expect("CASE")?;
+        let operand = if self.is("WHEN") { None } else { Some(Box::new(self.expr()?)) };
+        let mut branches = Vec::new();
+        while self.take("WHEN") {
+            let when = self.expr()?;
+            self.expect("THEN")?;
+            branches.push((when, self.expr()?));
+        }
+        if branches.is_empty() {
+            return Err(self.expected("WHEN"));
+        }
+        let otherwise = if self.take("ELSE") { Some(Box::new(self.expr()?)) } else { None };
+        self.expect("END")?;
+        Ok(Expr::Case { operand, branches, otherwise })
+    }
+
+    fn column_or_call(&mut self) -> Parsed<Expr> {
+        let mut parts = vec![self.name_after_point()?];
+        while self.is_symbol(".") {
+            self.advance();
+            if self.take_symbol(".") {
+                // `db..table.column`
+                parts.push(String::new());
+            }
+            parts.push(self.name_after_point()?);
+        }
+        if self.is_symbol("(") {
+            let name = parts.join(".");
+            let schema = parts.first().map_or("", String::as_str);
+            if parts.len() > 1 && !schema.eq_ignore_ascii_case("sys") {
+                return Err(self.unsupported(&format!("the user-defined function {name}"), "write its expression out"));
+            }
+            let name = parts.pop().unwrap_or_default();
+            return self.call_named(&name);
+        }
+        Ok(Expr::Column(parts))
+    }
+
+    fn call(&mut self) -> Parsed<Expr> {
+        let name = self.name_after_point()?;
+        self.call_named(&name)
+    }
+
+    /// A function's name has been read, its arguments follow.
+    fn call_named(&mut self, name: &str) -> Parsed<Expr> {
+        let upper = name.to_ascii_uppercase();
+        if let Some(function) = aggregate_function(&upper) {
+            let aggregate = self.nested(|p| p.aggregate(function))?;
+            if self.is("OVER") {
+                return self.over(WindowFunction::Aggregate(aggregate));
+            }
+            return Ok(Expr::Aggregate(Box::new(aggregate)));
+        }
+        let line = self.line();
+        self.expect_symbol("(")?;
+        let mut arguments = Vec::new();
+        if DATE_PART_FUNCTIONS.contains(&upper.as_str()) {
+            let part = self.name_after_point()?;
+            if !function::is_date_part(&part) {
+                let hint =
+                    Some("year, quarter, month, dayofyear, day, week, weekday, hour, minute, second, millisecond".to_owned());
+                return Err(Fault { line, message: format!("'{part}' is not a part of a date"), hint });
+            }
+            arguments.push(text_literal(&part, false));
+            self.expect_symbol(",")?;
+        }
+        if upper == "TRIM" && self.is_any(&["BOTH", "LEADING", "TRAILING"]) {
+            return Err(self.unsupported("TRIM with characters", "use TRIM, LTRIM, RTRIM or REPLACE"));
+        }
+        if !self.is_symbol(")") {
+            arguments.extend(self.comma_separated(Self::expr)?);
+        }
+        self.expect_symbol(")")?;
+        if is_window_function(&upper) {
+            let window = window_function(&upper, arguments);
+            let window = window.ok_or_else(|| self.fault(format!("{upper} does not take these arguments")))?;
+            return self.over(window);
+        }
+        match function::arity(&upper) {
+            Some((least, most)) if (least..=most).contains(&arguments.len()) => Ok(Expr::Call { name: upper, arguments }),
+            Some((least, most)) => {
+                let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
+                let message = format!("{upper} takes {count} arguments, {} are given", arguments.len());
+                Err(Fault { line, message, hint: None })
+            }
+            None => {
+                let hint = function::nearest(&upper).map(|near| format!("did you mean {near}?"));
+                let message = format!("the function {upper} is not supported by the embedded Sentinel");
+                Err(Fault { line, message, hint })
+            }
+        }
+    }
+
+    fn aggregate(&mut self, function: AggregateFunction) -> Parsed<Aggregate> {
+        self.expect_symbol("(")?;
+        let mut aggregate = Aggregate { function, distinct: false, argument: None, separator: None, order: Vec::new() };
+        if matches!(function, AggregateFunction::Count | AggregateFunction::CountBig) && self.take_symbol("*") {
+            self.expect_symbol(")")?;
+            return Ok(aggregate);
+        }
+        aggregate.distinct = self.take("DISTINCT");
+        if !aggregate.distinct {
+            self.take("ALL");
+        }
+        aggregate.argument = Some(self.expr()?);
+        if function == AggregateFunction::StringAgg {
+            self.expect_symbol(",")?;
+            aggregate.separator = Some(self.expr()?);
+        }
+        self.expect_symbol(")")?;
+        if function == AggregateFunction::StringAgg && self.take_all(&["WITHIN", "GROUP"]) {
+            self.expect_symbol("(")?;
+            aggregate.order = self.order_by()?;
+            self.expect_symbol(")")?;
+        }
+        Ok(aggregate)
+    }
+
+    /// A type in CAST or CONVERT, where text without a length has thirty characters.
+    fn cast_type(&mut self) -> Parsed<Type> {
+        let ty = self.data_type()?;
+        let sized = self.at > 0 && matches!(self.tokens[self.at - 1].lexeme, Lexeme::Symbol(")"));
+        Ok(match ty {
+            _ if sized => ty,
+            Type::VarChar(Some(1)) => Type::VarChar(Some(30)),
+            Type::NVarChar(Some(1)) => Type::NVarChar(Some(30)),
+            Type::Char(1) => Type::Char(30),
+            Type::NChar(1) => Type::NChar(30),
+            Type::VarBinary(Some(1)) => Type::VarBinary(Some(30)),
+            Type::Binary(1) => Type::Binary(30),
+            other => other,
+        })
+    }
+
+    /// OVER and what is in it.
+    fn over(&mut self, function: WindowFunction) -> Parsed<Expr> {
+        self.expect("OVER")?;
+        self.expect_symbol("(")?;
+        let mut window = Window { function, partition: Vec::new(), order: Vec::new(), rows: false };
+        if self.take_all(&["PARTITION", "BY"]) {
+            window.partition = self.comma_separated(Self::expr)?;
+        }
+        if self.is("ORDER") {
+            window.order = self.order_by()?;
+        }
+        if self.is_any(&["ROWS", "RANGE"]) {
+            window.rows = self.is("ROWS");
+            self.advance();
+            let running = self.take_all(&["UNBOUNDED", "PRECEDING"])
+                || self.take_all(&["BETWEEN", "UNBOUNDED", "PRECEDING", "AND", "CURRENT", "ROW"]);
+            let whole = !running && self.take_all(&["BETWEEN", "UNBOUNDED", "PRECEDING", "AND", "UNBOUNDED", "FOLLOWING"]);
+            if whole && matches!(window.function, WindowFunction::Aggregate(_)) {
+                window.order.clear();
+            } else if !running {
+                return Err(self.unsupported("this window frame", "frames from UNBOUNDED PRECEDING are supported"));
+            }
+        }
+        self.expect_symbol(")")?;
+        Ok(Expr::Window(Box::new(window)))
+    }
+
+    /// ORDER BY and its items.
+    pub(crate) fn order_by(&mut self) -> Parsed<Vec<OrderItem>> {
+        self.expect("ORDER")?;
+        self.expect("BY")?;
+        self.comma_separated(|p| {
+            let value = p.expr()?;
+            let descending = p.take("DESC");
+            if !descending {
+                p.take("ASC");
+            }
+            Ok(OrderItem { value, descending })
+        })
+    }
+}
+
+fn is_window_function(name: &str) -> bool {
+    matches!(name, "ROW_NUMBER" | "RANK" | "DENSE_RANK" | "NTILE" | "LAG" | "LEAD" | "FIRST_VALUE" | "LAST_VALUE")
+}
+
+/// `None` when the arguments are not the function's.
+fn window_function(name: &str, arguments: Vec<Expr>) -> Option<WindowFunction> {
+    let mut arguments = arguments.into_iter();
+    let function = match name {
+        "ROW_NUMBER" => WindowFunction::RowNumber,
+        "RANK" => WindowFunction::Rank,
+        "DENSE_RANK" => WindowFunction::DenseRank,
+        "NTILE" => WindowFunction::Tile(arguments.next()?),
+        "LAG" | "LEAD" => WindowFunction::Shift {
+            forward: name == "LEAD",
+            value: arguments.next()?,
+            by: arguments.next(),
+            default: arguments.next(),
+        },
+        "FIRST_VALUE" => WindowFunction::First(arguments.next()?),
+        _ => WindowFunction::Last(arguments.next()?),
+    };
+    arguments.next().is_none().then_some(function)
+}
+
+fn aggregate_function(name: &str) -> Option<AggregateFunction> {
+    Some(match name {
+        "COUNT" => AggregateFunction::Count,
+        "COUNT_BIG" => AggregateFunction::CountBig,
+        "SUM" => AggregateFunction::Sum,
+        "AVG" => AggregateFunction::Avg,
+        "MIN" => AggregateFunction::Min,
+        "MAX" => AggregateFunction::Max,
+        "STRING_AGG" => AggregateFunction::StringAgg,
+        "STDEV" => AggregateFunction::StDev,
+        "STDEVP" => AggregateFunction::StDevP,
+        "VAR" => AggregateFunction::Var,
+        "VARP" => AggregateFunction::VarP,
+        _ => return None,
+    })
+}
+
+pub(crate) fn text_literal(text: &str, national: bool) -> Expr {
+    let length = u32::try_from(text.chars().count().max(1)).ok();
+    Expr::Literal(Value::text(text), if national { Type::NVarChar(length) } else { Type::VarChar(length) })
+}
+
+fn number(digits: &str) -> Option<Expr> {
+    if digits.contains(['e', 'E']) {
+        let float = digits.parse::<f64>().ok().filter(|f| f.is_finite())?;
+        return Some(Expr::Literal(Value::Float(float), Type::Float));
+    }
+    if let Ok(n) = digits.parse::<i32>() {
+        return Some(Expr::Literal(Value::Int(i64::from(n)), Type::Int));
+    }
+    let n = Numeric::parse(digits)?;
+    Some(Expr::Literal(Value::Numeric(n), Type::decimal(n.precision(), n.scale())))
+}
