@@ -181,7 +181,9 @@ fn alerts(events: &[(i32, &str)]) -> Vec<String> {
         };
         engine.push(slots[usize::try_from(*partition).unwrap()], offset, entry);
     }
-    slots.map(|slot| engine.end(slot));
+    for slot in slots {
+        engine.end(slot);
+    }
     assert_eq!(engine.advance(&rules, usize::MAX), Progress::Drained);
     engine.close_all(&rules);
     assert!(engine.store().is_empty(), "a closed window is not kept");

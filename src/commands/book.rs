@@ -3,15 +3,20 @@
 use std::path::Path;
 
 use super::advise;
-use crate::domains::lending::expected::{Answer, Question};
+use crate::domains::lending::expected::{self, Answer, Question};
 use crate::domains::lending::profiles::Profiles;
+use crate::engine::Key;
+use crate::engine::cache::Cached;
 use crate::engine::lookup::{Lookup, LookupError};
 use crate::event::KeyCase;
+
+/// Of about half a kilobyte each.
+const CACHED_AGREEMENTS: u64 = 100_000;
 
 /// The loan book.
 #[derive(Debug)]
 pub(super) enum Book {
-    File(Profiles),
+    File(Cached<Profiles, Question, Answer>),
     /// Without one no expected payment is known.
     None,
 }
@@ -23,15 +28,21 @@ impl Book {
             Some(hint) => advise(error, hint),
             None => error.into(),
         })?;
-        Ok(Self::File(profiles))
+        Ok(Self::File(Cached::new(profiles, CACHED_AGREEMENTS, expected::lives)))
     }
 }
 
 impl Lookup<Question, Answer> for Book {
     async fn lookup(&self, questions: &[Question]) -> Result<Vec<Answer>, LookupError> {
         match self {
-            Self::File(profiles) => profiles.lookup(questions).await,
+            Self::File(cached) => cached.lookup(questions).await,
             Self::None => Ok(vec![Answer::default(); questions.len()]),
+        }
+    }
+
+    fn outdated(&self, keys: &[Key]) {
+        if let Self::File(cached) = self {
+            cached.outdated(keys);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Counts;
 use super::dead_letter::DeadLetter;
 use super::dedupe::Dedupe;
-use super::domain::Domain;
+use super::domain::{Domain, Key};
 use super::merge::{Entry, Merge, Next, Partition, Passed, RebuiltSource, Slot};
 use super::processor::{Processor, Results};
 use super::store::StateStore;
@@ -52,6 +52,8 @@ pub struct Output<D: Domain> {
     /// In the order in which they are to be judged.
     pub cases: Vec<D::Case>,
     pub dead_letters: Vec<DeadLetter>,
+    /// Keys whose looked-up answers are doubtful: to be forgotten before the cases are judged.
+    pub outdated: Vec<Key>,
     /// Records that left the engine, of every kind.
     pub records: u64,
     /// Those of them that took part in the merge.
@@ -163,6 +165,7 @@ impl<D: Domain> Engine<D> {
         Output {
             cases: results.cases,
             dead_letters: passed.dead_letters,
+            outdated: results.outdated,
             records: passed.records,
             changes: std::mem::take(&mut self.changes),
             counts,

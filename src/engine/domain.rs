@@ -48,6 +48,11 @@ pub trait Domain: Send + Sync + 'static {
     /// The window that a change touches. A change that touches none still moves stream time.
     fn target(&self, change: &Self::Change) -> Target;
 
+    /// The key whose looked-up answers a change makes doubtful; `None` for most.
+    fn outdates(&self, _change: &Self::Change) -> Option<Key> {
+        None
+    }
+
     /// Applies a change to its key's window.
     fn apply(&self, change: ChangeEvent<Self::Change>, window: &mut Self::Window, context: &mut Context<'_, Self>);
 

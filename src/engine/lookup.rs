@@ -4,15 +4,24 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::future::Future;
 
+use super::Key;
+
 /// Answers questions of one kind, wherever the answers lie.
 pub trait Lookup<Q, A>: Send + Sync {
     /// One answer per question, in the order of the questions. They are best distinct; no question asked twice is an error.
     fn lookup(&self, questions: &[Q]) -> impl Future<Output = Result<Vec<A>, LookupError>> + Send;
+
+    /// Forgets what it may have kept about these keys.
+    fn outdated(&self, _keys: &[Key]) {}
 }
 
 impl<Q: Sync, A, L: Lookup<Q, A>> Lookup<Q, A> for std::sync::Arc<L> {
     fn lookup(&self, questions: &[Q]) -> impl Future<Output = Result<Vec<A>, LookupError>> + Send {
         (**self).lookup(questions)
+    }
+
+    fn outdated(&self, keys: &[Key]) {
+        (**self).outdated(keys);
     }
 }
 

@@ -5,6 +5,7 @@
 //! ```
 
 pub mod alert;
+pub mod cache;
 pub mod core;
 pub mod counts;
 pub mod dead_letter;

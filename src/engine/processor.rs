@@ -37,11 +37,13 @@ pub(super) struct Results<D: Domain> {
     /// In the order in which they are to be judged.
     pub(super) cases: Vec<D::Case>,
     pub(super) counts: Counts,
+    /// Keys whose looked-up answers are doubtful.
+    pub(super) outdated: Vec<Key>,
 }
 
 impl<D: Domain> Default for Results<D> {
     fn default() -> Self {
-        Self { cases: Vec::new(), counts: Counts::default() }
+        Self { cases: Vec::new(), counts: Counts::default(), outdated: Vec::new() }
     }
 }
 
@@ -67,6 +69,7 @@ impl<D: Domain> Processor<D> {
         }
         self.stream_time = Some(stamp);
         self.sequence += 1;
+        results.outdated.extend(self.domain.outdates(&change.body));
         let key = match self.domain.target(&change.body) {
             Target::Window(key) => key,
             Target::Nothing(label) => return results.counts.add(label, 1),

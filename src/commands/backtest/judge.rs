@@ -8,8 +8,6 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use anyhow::Context as _;
-
 use super::super::advise;
 use super::files::Files;
 use super::summary::Tally;
@@ -111,8 +109,12 @@ fn write_down<L: Lookup<Question, Answer>>(
             *tally.bad_messages.entry(letter.reason.clone()).or_default() += 1;
             files.dead_letter(letter)?;
         }
-        let judgements =
-            futures::executor::block_on(judge_all(lending, batch.cases, lookup, rules)).context("expected payments")?;
+        lookup.outdated(&batch.outdated);
+        let judged = futures::executor::block_on(judge_all(lending, batch.cases, lookup, rules));
+        let judgements = judged.map_err(|error| match error.hint.clone() {
+            Some(hint) => advise(error, hint),
+            None => error.into(),
+        })?;
         let detected_at = SystemClock.now();
         for judgement in &judgements {
             for verdict in judgement.verdicts() {

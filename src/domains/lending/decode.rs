@@ -205,6 +205,6 @@ fn row_key<'a>(kind: &'a ChangeKind, counter_bytes: &'a mut [u8; 8]) -> &'a [u8]
         ChangeKind::AgreementInsert(insert) => insert.after.number.as_bytes(),
         ChangeKind::AgreementUpdate(update) => update.after.number.as_bytes(),
         ChangeKind::AgreementDelete(delete) => delete.number.as_bytes(),
-        ChangeKind::Rename => &[],
+        ChangeKind::Rename { number } => number.as_bytes(),
     }
 }

@@ -43,7 +43,9 @@ pub enum ChangeKind {
         counter: i64,
     },
     /// An insert of Agreement that is an old row under a new number. Only staging makes it.
-    Rename,
+    Rename {
+        number: Key,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Expected payments: what is asked of the loan book, and which source counts.
 
+use std::time::Duration;
+
 use chrono::NaiveDate;
 use compact_str::CompactString;
 use rust_decimal::Decimal;
@@ -9,6 +11,7 @@ use super::json::Text;
 use super::settings::{Expected, Fallback};
 use crate::engine::Key;
 use crate::engine::alert::Amount;
+use crate::engine::cache::Keyed;
 use crate::event::money::Exact;
 use crate::time::Month;
 
@@ -17,6 +20,26 @@ use crate::time::Month;
 pub struct Question {
     pub agreement: Key,
     pub month: Month,
+}
+
+impl Keyed for Question {
+    fn key(&self) -> &Key {
+        &self.agreement
+    }
+}
+
+/// Profiles that were found change by the month or when somebody arranges something: five minutes late is soon enough.
+const FOUND: Duration = Duration::from_secs(300);
+/// Profiles that are not there yet can come any second.
+const MISSING: Duration = Duration::from_secs(5);
+
+/// How long an answer may be kept. An agreement that was opened in the month that is asked about, or later, is new: its
+/// custom profile may still come.
+#[must_use]
+pub fn lives(question: &Question, answer: &Answer) -> Duration {
+    let is_new = answer.opened.is_some_and(|opened| opened >= question.month.first());
+    let is_missing = answer.agreement.is_none() || (answer.custom.is_none() && answer.schedules.is_empty());
+    if is_new || is_missing { MISSING } else { FOUND }
 }
 
 /// What the loan book says. It holds for any rules: which types and fallbacks count is decided when judging, so a cached

@@ -21,12 +21,12 @@ mod staging;
 mod testing;
 pub mod window;
 
-use crate::engine::{Context, Domain, Sequence, Target};
+use crate::engine::{Context, Domain, Key, Sequence, Target};
 use crate::event::{ChangeEvent, Decoded, Record};
 use crate::time::Timestamp;
 use case::Case;
 use decode::Decoder;
-use event::{AgreementUpdate, ChangeKind, LendingChange};
+use event::{AgreementDelete, AgreementUpdate, ChangeKind, LendingChange};
 use expected::{Answer, Question};
 use judge::Judgement;
 use settings::LendingRules;
@@ -93,11 +93,24 @@ impl Domain for Lending {
             ChangeKind::AgreementUpdate(update) if is_money(update) => return Target::Window(update.after.number.clone()),
             ChangeKind::AgreementUpdate(_) => label::EDIT,
             ChangeKind::AgreementDelete(_) => label::AGREEMENT_DELETE,
-            ChangeKind::Rename => label::RENAME,
+            ChangeKind::Rename { .. } => label::RENAME,
             ChangeKind::TransactionUpdate { .. } => label::TRANSACTION_UPDATE,
             ChangeKind::TransactionDelete { .. } => label::TRANSACTION_DELETE,
             ChangeKind::Correction { .. } => label::CORRECTION,
         })
+    }
+
+    /// Whatever happens to an agreement's row, but for the fall of its balance by a payment, which says nothing about what
+    /// is expected next: forgetting at each payment would make every answer a new one.
+    fn outdates(&self, change: &LendingChange) -> Option<Key> {
+        match &change.kind {
+            ChangeKind::AgreementInsert(insert) => Some(insert.after.number.clone()),
+            ChangeKind::AgreementUpdate(update) if update.balance_before == update.after.balance || is_settlement(update) => {
+                Some(update.after.number.clone())
+            }
+            ChangeKind::AgreementDelete(AgreementDelete { number, .. }) | ChangeKind::Rename { number } => Some(number.clone()),
+            _ => None,
+        }
     }
 
     fn apply(&self, change: ChangeEvent<LendingChange>, window: &mut AgreementWindow, context: &mut Context<'_, Self>) {
@@ -127,5 +140,9 @@ impl Domain for Lending {
 
 /// Whether an update changes the balance or settles the agreement.
 fn is_money(update: &AgreementUpdate) -> bool {
-    update.balance_before != update.after.balance || (!update.settled_before && update.after.settled)
+    update.balance_before != update.after.balance || is_settlement(update)
+}
+
+fn is_settlement(update: &AgreementUpdate) -> bool {
+    !update.settled_before && update.after.settled
 }

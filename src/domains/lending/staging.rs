@@ -26,7 +26,7 @@ pub(super) fn order(commit: &mut [Change]) {
             ChangeKind::AgreementInsert(_)
             | ChangeKind::AgreementUpdate(_)
             | ChangeKind::AgreementDelete(_)
-            | ChangeKind::Rename => (1, 0),
+            | ChangeKind::Rename { .. } => (1, 0),
         });
     }
 }
@@ -102,7 +102,7 @@ fn fold(commit: &mut [Change]) {
                         from_insert: true,
                     });
                 } else if *key_changed || deletes.renamed_from(after.customer_number.as_ref(), &after.number) {
-                    change.body.kind = ChangeKind::Rename;
+                    change.body.kind = ChangeKind::Rename { number: after.number.clone() };
                 }
             }
             _ => {}

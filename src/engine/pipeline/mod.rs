@@ -449,6 +449,7 @@ where
         if output.records == 0 && output.cases.is_empty() {
             return Ok(Outcome::Done);
         }
+        self.lookup.outdated(&output.outdated);
         let Some(judgements) = self.judge(output.cases, rules, stop).await? else { return Ok(Outcome::Abandoned) };
         let consumed: BTreeMap<_, _> = self.engine.consumed().collect();
         let moved: BTreeMap<_, _> =
