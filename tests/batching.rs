@@ -1,5 +1,7 @@
 //! However the records are cut into batches, and however many changes are applied at a time, the engine hands over the same cases.
 
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
 mod common;
 
 #[path = "metamorphic/capture.rs"]
@@ -90,7 +92,9 @@ impl Workload {
     fn at_once(&self) -> Outcome {
         let (mut engine, slots) = self.engine();
         for (&slot, (_, records)) in slots.iter().zip(&self.partitions) {
-            records.iter().for_each(|(offset, entry)| engine.push(slot, *offset, entry.clone()));
+            for (offset, entry) in records {
+                engine.push(slot, *offset, entry.clone());
+            }
             engine.end(slot);
         }
         assert_eq!(engine.advance(&self.rules, usize::MAX), Progress::Drained);
@@ -106,7 +110,9 @@ impl Workload {
             let chosen = random.below(left.len());
             let (slot, records) = &mut left[chosen];
             let portion = random.below(60).min(records.len());
-            records.drain(..portion).for_each(|(offset, entry)| engine.push(*slot, *offset, entry.clone()));
+            for (offset, entry) in records.drain(..portion) {
+                engine.push(*slot, *offset, entry.clone());
+            }
             if records.is_empty() {
                 engine.end(*slot);
                 left.swap_remove(chosen);

@@ -233,18 +233,19 @@ fn told(alert: &Value) -> String {
         let commit = u32::from_str_radix(&commit[9..17], 16).unwrap();
         format!("{op}{commit}")
     };
-    let mut told = format!("{} {} {}", text(&alert["rule"]), text(&alert["agreement_number"]), text(&alert["correlation"]));
+    let mut told = ["rule", "agreement_number", "correlation"].map(|field| text(&alert[field])).to_vec();
     if alert["trigger"]["table"] == "Agreement" {
-        told += &format!(" {}", place(&alert["trigger"]));
+        told.push(place(&alert["trigger"]));
     }
     if let movement @ Value::Object(_) = &alert["movement"] {
-        told += &format!(" {}", text(&movement["amount"]));
+        told.push(text(&movement["amount"]));
         if movement["balance_before"].is_string() {
-            told += &format!(" {}>{}", text(&movement["balance_before"]), text(&movement["balance_after"]));
+            told.push(format!("{}>{}", text(&movement["balance_before"]), text(&movement["balance_after"])));
         }
     }
     let related: Vec<String> = alert["related"].as_array().unwrap().iter().map(place).collect();
-    told + &format!(" [{}]", related.join(" "))
+    told.push(format!("[{}]", related.join(" ")));
+    told.join(" ")
 }
 
 const TABLES: &str = "

@@ -7,7 +7,7 @@ use super::workload::{But, Workload, all};
 #[test]
 fn stretches_of_single_partitions_may_come_again() {
     for workload in all() {
-        for seed in [1, 2, 3] {
+        for seed in [1, 2] {
             let mut random = Random::new(seed);
             let mut records = Vec::new();
             for partition in by_partition(&workload.records) {
@@ -30,7 +30,7 @@ fn stretches_of_single_partitions_may_come_again() {
 #[test]
 fn stretches_of_all_partitions_may_come_again() {
     for workload in all() {
-        for seed in [1, 2, 3] {
+        for seed in [1, 2] {
             let mut random = Random::new(seed);
             let mut records: Vec<Record> = Vec::new();
             for record in &workload.records {

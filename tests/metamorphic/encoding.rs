@@ -308,10 +308,11 @@ fn case_and_trailing_blanks_of_numbers_and_case_of_positions_do_not_matter() {
                     }
                 }
                 for position in ["commit_lsn", "change_lsn"] {
-                    if let Some(lsn) = envelope.get_mut("source").and_then(|source| source.get_mut(position)) {
-                        if let Some(text) = lsn.as_text().filter(|_| random.one_in(2)) {
-                            *lsn = Json::text(text.to_ascii_uppercase());
-                        }
+                    let lsn = envelope.get_mut("source").and_then(|source| source.get_mut(position));
+                    if let Some(Json::Text(lsn)) = lsn
+                        && random.one_in(2)
+                    {
+                        lsn.make_ascii_uppercase();
                     }
                 }
                 envelope.compact()

@@ -34,7 +34,7 @@ impl Json {
         Self::Text(text.into())
     }
 
-    pub(crate) fn number(number: impl ToString) -> Self {
+    pub(crate) fn number<N: ToString + Copy>(number: N) -> Self {
         Self::Number(number.to_string())
     }
 

@@ -3,6 +3,8 @@
 //! Each test transforms generated histories and runs the real binary on both. What a failure prints, seed included,
 //! repeats it.
 
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
 #[path = "../common/mod.rs"]
 mod common;
 

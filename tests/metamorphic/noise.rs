@@ -8,7 +8,7 @@ use super::workload::{But, all};
 #[test]
 fn records_of_no_consequence_leave_no_trace() {
     for workload in all() {
-        for seed in [1, 2, 3] {
+        for seed in [1, 2] {
             let mut random = Random::new(seed);
             let mut records = Vec::new();
             for (n, record) in workload.records.iter().enumerate() {

@@ -14,14 +14,23 @@ pub(crate) enum Kind {
 
 pub(crate) fn kind(column: &str) -> Kind {
     match column {
-        "TransCounter" | "TransTypeID" | "TransBankID" | "AgreementNumPayments" | "AgreementPaymentMethod" => Kind::Int,
-        "AgreementAgreementTypeID" | "AgreementDueDay" => Kind::Int,
+        "TransCounter"
+        | "TransTypeID"
+        | "TransBankID"
+        | "AgreementNumPayments"
+        | "AgreementPaymentMethod"
+        | "AgreementAgreementTypeID"
+        | "AgreementDueDay" => Kind::Int,
         "AgreementSettledFlag" => Kind::Bit,
         "TransCreateDate" => Kind::DateTime,
-        "TransNetPayment" | "TransNetPrincipal" | "TransNetInterest" | "TransFeesNet" => Kind::Money,
-        "AgreementPrincipal" | "AgreementOriginalPrincipal" | "AgreementCurrentBalanceNET" | "AgreementInstalmentNET" => {
-            Kind::Money
-        }
+        "TransNetPayment"
+        | "TransNetPrincipal"
+        | "TransNetInterest"
+        | "TransFeesNet"
+        | "AgreementPrincipal"
+        | "AgreementOriginalPrincipal"
+        | "AgreementCurrentBalanceNET"
+        | "AgreementInstalmentNET" => Kind::Money,
         _ if column.ends_with("Date") => Kind::Date,
         _ => Kind::Text,
     }
@@ -97,7 +106,7 @@ fn of_column(column: &str, declared: Declared) -> Json {
         schema
     };
     match (kind(column), declared.money, declared.dates) {
-        (Kind::Text, ..) => plain("string", column),
+        (Kind::Text, ..) | (Kind::Money, Money::Text, _) => plain("string", column),
         (Kind::Int, ..) => plain("int32", column),
         (Kind::Bit, ..) => plain("boolean", column),
         (Kind::Date, _, Dates::Debezium) => named("int32", "io.debezium.time.Date", None),
@@ -109,7 +118,6 @@ fn of_column(column: &str, declared: Declared) -> Json {
                 Json::object([("scale", Json::text(scale.to_string())), ("connect.decimal.precision", Json::text("19"))]);
             named("bytes", "org.apache.kafka.connect.data.Decimal", Some(parameters))
         }
-        (Kind::Money, Money::Text, _) => plain("string", column),
         (Kind::Money, Money::Double, _) => plain("double", column),
     }
 }
