@@ -10,6 +10,10 @@ use super::{
 /// Write-off, goodwill, adjustment.
 pub(super) const IGNORED: [i64; 3] = [50, 60, 70];
 
+/// Direct debit and card on both platforms: what is a payment where codes that are not listed are ignored and no list says
+/// which are payments.
+pub(super) const PAYMENT: [i64; 5] = [7, 12, 32, 1012, 1032];
+
 const SECURED: [(i64, &str); 4] =
     [(3, "Refund"), (107, "Refund of Card Payment"), (108, "Refund of Direct Debit"), (112, "Refund of OTP")];
 

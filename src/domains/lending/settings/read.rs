@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(rules.expected, Expected { schedule_types: vec![], fallback: vec![] });
 
         let (codes, unknown) = (&rules.types.codes, rules.types.unknown);
-        assert_eq!((codes.len(), unknown, rules.types.platform_ids), (1, Class::Ignored, [1, 2]));
+        assert_eq!((codes.len(), unknown, rules.types.platform_ids), (6, Class::Ignored, [1, 2]));
         let refund = &codes[&1003];
         assert_eq!((refund.class, refund.platform), (Class::Refund, Some(Platform::Unsecured)));
         assert_eq!(refund.name.as_deref(), Some("Ünsecured \"refund\""));
@@ -212,8 +212,16 @@ mod tests {
     #[test]
     fn a_code_in_no_list_is_what_the_file_says_of_unknown_ones() {
         assert_eq!(parse("").types.class(12), Class::Payment);
-        assert_eq!(parse("types.unknown = \"ignored\"").types.class(12), Class::Ignored);
+        assert_eq!(parse("types.unknown = \"ignored\"").types.class(99), Class::Ignored);
+        assert_eq!(parse("types = { unknown = \"ignored\", payment = [] }").types.class(12), Class::Ignored);
         assert_eq!(parse("types = { unknown = \"ignored\", payment = [12] }").types.class(12), Class::Payment);
+    }
+
+    #[test]
+    fn where_unknown_codes_are_ignored_the_usual_payments_stay_payments_unless_the_file_says_otherwise() {
+        assert_eq!(parse("types.unknown = \"ignored\"").types.class(12), Class::Payment);
+        let types = parse("types = { unknown = \"ignored\", ignored = [12] }").types;
+        assert_eq!((types.class(12), types.class(32)), (Class::Ignored, Class::Payment));
     }
 
     #[test]

@@ -27,9 +27,9 @@ pub(super) fn types(section: &mut Section<'_>) -> TransactionTypes {
             offset: None,
         })),
     }
-    // no default: where every code that is not listed is a payment, listing payments changes nothing
-    let payments = section.list("payment", integer).unwrap_or_default();
-    listed.extend(plain(payments, Class::Payment, section.name("payment")));
+    let payments = section.list("payment", integer);
+    let payments_listed = payments.is_some();
+    listed.extend(plain(payments.unwrap_or_default(), Class::Payment, section.name("payment")));
     let unknown = section.optional("unknown", choice(&[("payment", Class::Payment), ("ignored", Class::Ignored)]));
     let platform_ids = section.table("refund", |refund| {
         let ids = Platform::ALL.map(|platform| refund.table(platform.name(), |section| refunds(section, platform, &mut listed)));
@@ -39,6 +39,17 @@ pub(super) fn types(section: &mut Section<'_>) -> TransactionTypes {
         }
         ids
     });
+    if !payments_listed && unknown == Some(Class::Ignored) {
+        // without these nothing would be a payment, and nobody would be told; those that the file makes something else stay so
+        let free = defaults::PAYMENT.into_iter().filter(|code| listed.iter().all(|other| other.code != *code));
+        let free: Vec<i64> = free.collect();
+        listed.extend(free.into_iter().map(|code| Listed {
+            code,
+            entry: TypeEntry { class: Class::Payment, name: None, platform: None },
+            list: section.name("payment"),
+            offset: None,
+        }));
+    }
     TransactionTypes { codes: without_duplicates(section, listed), unknown: unknown.unwrap_or(Class::Payment), platform_ids }
 }
 

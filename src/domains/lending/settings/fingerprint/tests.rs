@@ -175,7 +175,7 @@ impl Decisions {
         let value = style.set(&self.ignored);
         style.line(&mut lines, "ignored", &value, self.ignored == [50, 60, 70]);
         let value = style.set(&self.payment);
-        style.line(&mut lines, "payment", &value, self.payment.is_empty());
+        style.line(&mut lines, "payment", &value, self.payment.is_empty() && self.unknown_is_payment);
         let value = if self.unknown_is_payment { "\"payment\"" } else { "'ignored'" };
         style.line(&mut lines, "unknown", value, self.unknown_is_payment);
         tables.push(style.table("[types]", &lines));
