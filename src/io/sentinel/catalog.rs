@@ -200,7 +200,7 @@ impl Catalog {
             return false;
         }
         let taken: BTreeSet<i64> = self.databases.values().map(|database| database.id).collect();
-        let id = (1..).find(|id| !taken.contains(id)).unwrap_or(1);
+        let id = (1..=i64::MAX).find(|id| !taken.contains(id)).unwrap_or(1);
         let schemas = ["dbo", "guest", "sys", "INFORMATION_SCHEMA"].map(|s| (s.to_lowercase(), s.to_owned())).into();
         let database = Database { name: name.to_owned(), id, cdc: false, schemas, objects: BTreeMap::new() };
         self.databases.insert(name.to_lowercase(), database);

@@ -2,6 +2,7 @@
 //! `decimal.handling.mode=string` and JSON converters without schemas.
 
 use chrono::NaiveTime;
+use std::fmt::Write as _;
 
 use super::capture::{CapturedChange, CapturedRow, CapturedTransaction, Operation};
 use super::value::convert::Conversion;
@@ -59,24 +60,24 @@ impl Debezium {
                 let (old, new) = (self.key(change, before), self.key(change, after));
                 if old == new {
                     let image = Image { operation: 'u', before: Some(before), after: Some(after) };
-                    return vec![self.record(transaction, change, image, old, None)];
+                    return vec![self.record(transaction, change, &image, old, None)];
                 }
                 // An update that changes the message key.
                 let struct_key = |row| key_struct(&self.key_columns(change), row);
                 let newkey = ("__debezium.newkey".to_owned(), struct_key(after));
                 let oldkey = ("__debezium.oldkey".to_owned(), struct_key(before));
-                let mut records = vec![self.record(transaction, change, delete(before), old, Some(newkey))];
+                let mut records = vec![self.record(transaction, change, &delete(before), old, Some(newkey))];
                 records.extend(self.tombstone(&records[0]));
-                records.push(self.record(transaction, change, create(after), new, Some(oldkey)));
+                records.push(self.record(transaction, change, &create(after), new, Some(oldkey)));
                 records
             }
             (Operation::Delete, Some(before), _) => {
-                let mut records = vec![self.record(transaction, change, delete(before), self.key(change, before), None)];
+                let mut records = vec![self.record(transaction, change, &delete(before), self.key(change, before), None)];
                 records.extend(self.tombstone(&records[0]));
                 records
             }
             (_, _, Some(after)) => {
-                vec![self.record(transaction, change, create(after), self.key(change, after), None)]
+                vec![self.record(transaction, change, &create(after), self.key(change, after), None)]
             }
             _ => Vec::new(),
         }
@@ -107,7 +108,7 @@ impl Debezium {
             [column] if self.keying == Keying::AgreementNumber && *columns != change.key_columns || self.plain(change) => {
                 match row.get(columns.first()?) {
                     Some(Value::Text(text)) => Some(text.as_bytes().to_vec()),
-                    _ => Some(key_struct(&[column.clone()], row)),
+                    _ => Some(key_struct(std::slice::from_ref(column), row)),
                 }
             }
             _ => Some(key_struct(&columns, row)),
@@ -123,7 +124,7 @@ impl Debezium {
         &self,
         transaction: &CapturedTransaction,
         change: &CapturedChange,
-        image: Image<'_>,
+        image: &Image<'_>,
         key: Option<Vec<u8>>,
         rekeyed: Option<(String, Vec<u8>)>,
     ) -> Record {
@@ -135,20 +136,22 @@ impl Debezium {
         let committed = transaction.commit_time_ms;
         json.push_str(",\"source\":{\"version\":\"3.6.3.Final\",\"connector\":\"sqlserver\",\"name\":");
         write_text(&mut json, &self.prefix);
-        json.push_str(&format!(",\"ts_ms\":{committed},\"snapshot\":\"false\",\"db\":"));
+        let _ = write!(json, ",\"ts_ms\":{committed},\"snapshot\":\"false\",\"db\":");
         write_text(&mut json, &change.database);
-        json.push_str(&format!(",\"sequence\":null,\"ts_us\":{committed}000,\"ts_ns\":{committed}000000,\"schema\":"));
+        let _ = write!(json, ",\"sequence\":null,\"ts_us\":{committed}000,\"ts_ns\":{committed}000000,\"schema\":");
         write_text(&mut json, &change.schema);
         json.push_str(",\"table\":");
         write_text(&mut json, &change.table);
-        json.push_str(&format!(
+        let _ = write!(
+            json,
             ",\"change_lsn\":\"{}\",\"commit_lsn\":\"{}\",\"event_serial_no\":{}}}",
             change.change_lsn, transaction.commit_lsn, change.event_serial_no
-        ));
-        json.push_str(&format!(
+        );
+        let _ = write!(
+            json,
             ",\"transaction\":null,\"op\":\"{}\",\"ts_ms\":{seen},\"ts_us\":{seen}000,\"ts_ns\":{seen}000000}}",
             image.operation
-        ));
+        );
         let mut headers = Vec::from_iter(rekeyed);
         for (name, value) in [
             ("connectorLogicalName", self.prefix.as_str()),
@@ -219,7 +222,9 @@ fn write_value(json: &mut String, value: &Value, ty: Type) {
         Value::Bit(bit) => json.push_str(if *bit { "true" } else { "false" }),
         Value::Int(n) => json.push_str(&n.to_string()),
         Value::Numeric(n) => write_text(json, &n.to_string()),
-        Value::Float(f) => json.push_str(&format!("{f:?}")),
+        Value::Float(f) => {
+            let _ = write!(json, "{f:?}");
+        }
         Value::Text(text) => write_text(json, text),
         Value::Date(date) => {
             let epoch = chrono::NaiveDate::default();
@@ -267,7 +272,7 @@ fn write_text(json: &mut String, text: &str) {
             c if u32::from(c) < 0x20 || u32::from(c) > 0xffff => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    json.push_str(&format!("\\u{unit:04X}"));
+                    let _ = write!(json, "\\u{unit:04X}");
                 }
             }
             c => json.push(c),

@@ -64,13 +64,15 @@ pub(crate) struct SqlError {
     pub(crate) state: u8,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// It was thrown: the batch ends with it.
+    pub(crate) thrown: bool,
 }
 
 pub(crate) type SqlResult<T> = Result<T, SqlError>;
 
 impl SqlError {
     pub(crate) fn new(number: i32, message: impl Into<String>) -> Self {
-        Self { number, severity: 16, state: 1, message: message.into(), hint: None }
+        Self { number, severity: 16, state: 1, message: message.into(), hint: None, thrown: false }
     }
 
     #[must_use]
@@ -101,7 +103,7 @@ impl SqlError {
 
     /// Whether SQL Server gives up the whole batch for it, not only the statement.
     pub(crate) fn ends_batch(&self) -> bool {
-        matches!(self.number, 102 | 137 | 207 | 208 | 241 | 242 | 245 | 295 | 2812 | 4104 | 8114 | 40_000..)
+        matches!(self.number, 102 | 137 | 207 | 208 | 241 | 242 | 245 | 295 | 2812 | 4104 | 8114 | 40_000..50_000)
     }
 }
 

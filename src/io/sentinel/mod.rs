@@ -51,6 +51,12 @@ pub struct Sentinel {
     on_error: OnError,
 }
 
+impl std::fmt::Debug for Sentinel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sentinel").field("databases", &self.databases()).finish_non_exhaustive()
+    }
+}
+
 impl Sentinel {
     /// A server without databases of its own.
     ///
@@ -183,6 +189,13 @@ impl Sentinel {
         }
         errors
     }
+}
+
+/// Runs a step of a recursion, on more stack when little is left.
+pub(crate) fn deeper<T>(step: impl FnOnce() -> T) -> T {
+    const LEAST: usize = 256 * 1024;
+    const MORE: usize = 4 * 1024 * 1024;
+    stacker::maybe_grow(LEAST, MORE, step)
 }
 
 /// Calls `found` for a statement and all statements in it.

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -79,7 +80,7 @@ impl Store {
     }
 
     pub(crate) fn create_table(&self, table: &Table) -> SqlResult<()> {
-        let columns: String = table.columns.iter().map(|c| format!(", {} {}", quote(&c.name), declared(c.ty))).collect();
+        let columns = listed(table.columns.iter().map(|c| format!("{} {}", quote(&c.name), declared(c.ty))));
         let name = quote(&table.storage);
         self.execute(&format!("CREATE TABLE {name} (\"$row\" INTEGER PRIMARY KEY{columns})"))?;
         for at in 0..table.keys.len() {
@@ -136,7 +137,7 @@ impl Store {
             let Some(value) = encode_for(value, column.ty) else { return Ok(Vec::new()) };
             bound.push(value);
             sql.push_str(if bound.len() == 1 { " WHERE " } else { " AND " });
-            sql.push_str(&format!("{} = ?{}", quote(&column.name), bound.len()));
+            let _ = write!(sql, "{} = ?{}", quote(&column.name), bound.len());
             self.note_lookup(table, *at)?;
         }
         sql.push_str(" ORDER BY \"$row\"");
@@ -196,7 +197,7 @@ impl Store {
 
     /// Adds a row, with a row id of its own unless one is given.
     pub(crate) fn insert(&self, table: &Table, row_id: Option<i64>, values: &[Value]) -> SqlResult<i64> {
-        let places: String = (0..table.columns.len()).map(|at| format!(", ?{}", at + 2)).collect();
+        let places = listed((0..table.columns.len()).map(|at| format!("?{}", at + 2)));
         let sql = format!("INSERT INTO {} (\"$row\"{}) VALUES (?1{places})", quote(&table.storage), column_list(table));
         let mut statement = self.conn.prepare_cached(&sql)?;
         let bound = std::iter::once(row_id.map_or(Encoded(SqliteValue::Null), |id| Encoded(id.into())))
@@ -231,7 +232,7 @@ impl Store {
     /// Makes the change table.
     pub(crate) fn start_capture(&self, table: &Table) -> SqlResult<()> {
         let Some(capture) = &table.capture else { return Ok(()) };
-        let columns: String = capture.columns.iter().map(|name| format!(", {}", quote(name))).collect();
+        let columns = listed(capture.columns.iter().map(|name| quote(name)));
         self.execute(&format!(
             "CREATE TABLE {} (\"$seq\" INTEGER PRIMARY KEY, \"$op\" INTEGER, \"$joined\" INTEGER{columns})",
             quote(&capture.storage)
@@ -259,9 +260,9 @@ impl Store {
     pub(crate) fn create_triggers(&self, table: &Table) -> SqlResult<()> {
         let Some(capture) = &table.capture else { return Ok(()) };
         let columns: Vec<&String> = capture.columns.iter().filter(|name| table.column(name).is_some()).collect();
-        let names: String = columns.iter().map(|name| format!(", {}", quote(name))).collect();
+        let names = listed(columns.iter().map(|name| quote(name)));
         let change = |operation: u8, joined: u8, image: &str| {
-            let values: String = columns.iter().map(|name| format!(", {image}.{}", quote(name))).collect();
+            let values = listed(columns.iter().map(|name| format!("{image}.{}", quote(name))));
             let target = quote(&capture.storage);
             format!(
                 "INSERT INTO {target} (\"$seq\", \"$op\", \"$joined\"{names}) VALUES (next_change(), {operation}, {joined}{values});"
@@ -293,7 +294,7 @@ impl Store {
     /// The change rows of a captured table, which are then gone.
     pub(crate) fn take_changes(&self, table: &Table) -> SqlResult<Vec<ChangeRow>> {
         let Some(capture) = &table.capture else { return Ok(Vec::new()) };
-        let names: String = capture.columns.iter().map(|name| format!(", {}", quote(name))).collect();
+        let names = listed(capture.columns.iter().map(|name| quote(name)));
         let storage = quote(&capture.storage);
         let sql = format!("SELECT \"$seq\", \"$op\", \"$joined\"{names} FROM {storage} ORDER BY \"$seq\"");
         let mut changes = Vec::new();
@@ -317,8 +318,14 @@ impl Store {
     }
 }
 
+/// `, "a", "b"`: to go behind another column.
 fn column_list(table: &Table) -> String {
-    table.columns.iter().map(|column| format!(", {}", quote(&column.name))).collect()
+    listed(table.columns.iter().map(|column| quote(&column.name)))
+}
+
+/// Each item behind a comma.
+fn listed(items: impl Iterator<Item = String>) -> String {
+    items.fold(String::new(), |list, item| list + ", " + &item)
 }
 
 pub(crate) fn quote(name: &str) -> String {

@@ -37,6 +37,19 @@ const OBJECT_COLUMNS: Columns = &[
     ("xtype", Type::Char(2)),
 ];
 
+/// Few, since people multiply this view with itself to make numbers.
+const ALL_OBJECT_COLUMNS: Columns = &[
+    ("name", NAME),
+    ("object_id", Type::Int),
+    ("schema_id", Type::Int),
+    ("type", Type::Char(2)),
+    ("type_desc", NAME),
+    ("is_ms_shipped", Type::Bit),
+];
+
+/// How many objects of its own a server has, about: scripts count on there being thousands.
+const SYSTEM_OBJECTS: i64 = 2400;
+
 const DATABASE_COLUMNS: Columns = &[
     ("name", NAME),
     ("database_id", Type::Int),
@@ -157,10 +170,11 @@ fn byte_length(ty: Type) -> i64 {
 
 impl Engine {
     /// A system view as rows; `None` when the name means something else.
+    #[expect(clippy::too_many_lines, reason = "one arm for each view")]
     pub(crate) fn pseudo_table(&self, database: &str, name: &ObjectName) -> SqlResult<Option<PseudoTable>> {
         let schema = name.schema.as_deref().unwrap_or("").to_lowercase();
         let view = name.name.to_lowercase();
-        if !matches!(schema.as_str(), "sys" | "information_schema" | "cdc") && !view.starts_with("sys") {
+        if !matches!(schema.as_str(), "sys" | "information_schema" | "cdc") && !view.starts_with("sys") && view != "spt_values" {
             return Ok(None);
         }
         let database = name.database.as_deref().unwrap_or(database);
@@ -177,14 +191,28 @@ impl Engine {
             ("sys", "databases") | ("" | "dbo" | "sys", "sysdatabases") => {
                 (DATABASE_COLUMNS, self.catalog.databases().map(|d| self.database_row(d)).collect())
             }
-            ("sys", "objects" | "all_objects") | ("" | "dbo" | "sys", "sysobjects") => {
-                (OBJECT_COLUMNS, self.object_rows(database, |_| true))
+            ("sys", "all_objects") => (ALL_OBJECT_COLUMNS, Self::all_object_rows(database)),
+            ("sys", "objects") | ("" | "dbo" | "sys", "sysobjects") => (OBJECT_COLUMNS, self.object_rows(database, |_| true)),
+            ("" | "dbo", "spt_values") => {
+                let columns: Columns = &[("name", NAME), ("number", Type::Int), ("type", Type::NChar(3))];
+                let row = |number: i64| vec![Value::Null, Value::Int(number), Value::text("P  ")];
+                (columns, (0..2048).map(row).collect())
             }
             ("sys", "tables") => (OBJECT_COLUMNS, self.object_rows(database, |o| matches!(o, Object::Table(_)))),
             ("sys", "views") => (OBJECT_COLUMNS, self.object_rows(database, |o| matches!(o, Object::View(_)))),
             ("sys", "procedures") => (OBJECT_COLUMNS, self.object_rows(database, |o| matches!(o, Object::Procedure(_)))),
             ("sys", "triggers" | "sequences" | "synonyms" | "sql_modules") => (OBJECT_COLUMNS, Vec::new()),
-            ("sys", "columns" | "all_columns" | "identity_columns" | "computed_columns") | ("" | "dbo" | "sys", "syscolumns") => {
+            ("sys", "all_columns") => {
+                let columns: Columns = &[("object_id", Type::Int), ("name", NAME), ("column_id", Type::Int)];
+                let own = column_rows(database, "columns").into_iter().map(|mut row| {
+                    row.truncate(3);
+                    row
+                });
+                let name = Value::text("shipped");
+                let shipped = |at: i64| vec![Value::Int(-1 - at / 5), name.clone(), Value::Int(at % 5 + 1)];
+                (columns, own.chain((0..5 * SYSTEM_OBJECTS).map(shipped)).collect())
+            }
+            ("sys", "columns" | "identity_columns" | "computed_columns") | ("" | "dbo" | "sys", "syscolumns") => {
                 (COLUMN_COLUMNS, column_rows(database, &view))
             }
             ("sys", "schemas") => {
@@ -345,6 +373,21 @@ impl Engine {
         database.objects.values().filter(|object| wanted(object)).map(row).collect()
     }
 
+    fn all_object_rows(database: &Database) -> Vec<Row> {
+        let own = database.objects.values().map(|object| {
+            let ((schema, name), (code, kind)) = (object.name(), object.kind());
+            let shipped = Value::Bit(false);
+            let (code, kind) = (Value::text(format!("{code:<2}")), Value::text(kind));
+            vec![Value::text(name), Value::Int(object.id()), schema_of(database, schema), code, kind, shipped]
+        });
+        let (code, kind) = (Value::text("X "), Value::text("EXTENDED_STORED_PROCEDURE"));
+        let shipped = |at: i64| {
+            let name = Value::text(format!("sp_shipped_{at}"));
+            vec![name, Value::Int(-at), Value::Int(4), code.clone(), kind.clone(), Value::Bit(true)]
+        };
+        own.chain((1..=SYSTEM_OBJECTS).map(shipped)).collect()
+    }
+
     fn constraint_rows(&self, database: &Database, view: &str) -> Vec<Row> {
         let mut rows = Vec::new();
         for table in tables(database) {
@@ -479,10 +522,10 @@ impl Engine {
     }
 
     /// IDENT_CURRENT: the last value given out, or the seed.
-    pub(crate) fn identity_of(&self, name: &str) -> SqlResult<Value> {
-        let Some(table) = self.table_by_text(name) else { return Ok(Value::Null) };
-        let Some((seed, _)) = table.identity().and_then(|at| table.columns[at].identity) else { return Ok(Value::Null) };
-        Ok(Value::Int(self.identities.get(&table.id).copied().unwrap_or(seed)))
+    pub(crate) fn identity_of(&self, name: &str) -> Value {
+        let Some(table) = self.table_by_text(name) else { return Value::Null };
+        let Some((seed, _)) = table.identity().and_then(|at| table.columns[at].identity) else { return Value::Null };
+        Value::Int(self.identities.get(&table.id).copied().unwrap_or(seed))
     }
 
     /// Seed and step.

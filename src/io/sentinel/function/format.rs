@@ -1,10 +1,11 @@
 //! FORMAT: .NET's patterns for dates and numbers.
 
 use chrono::{Datelike, NaiveDateTime, NaiveTime, Timelike};
+use std::fmt::Write as _;
 
 use super::super::error::{SqlError, SqlResult};
 use super::super::value::convert::grouped;
-use super::super::value::temporal::{day_name, month_name};
+use super::super::value::temporal::{day_name, fraction, month_name};
 use super::super::value::{Numeric, Type, Value};
 use super::{Call, Function, long_text};
 
@@ -15,9 +16,9 @@ fn format(call: &Call<'_>) -> SqlResult<Value> {
     let pattern = call.text(1)?;
     let culture = if call.has(2) { call.text(2)?.to_lowercase() } else { "en-us".to_owned() };
     let text = match &call.values[0] {
-        Value::Date(date) => format_date(date.and_time(NaiveTime::MIN), &pattern, &culture),
-        Value::DateTime(time) | Value::DateTimeOffset(time, _) => format_date(*time, &pattern, &culture),
-        Value::Time(time) => format_date(chrono::NaiveDate::default().and_time(*time), &pattern, &culture),
+        Value::Date(date) => Some(format_date(date.and_time(NaiveTime::MIN), &pattern, &culture)),
+        Value::DateTime(time) | Value::DateTimeOffset(time, _) => Some(format_date(*time, &pattern, &culture)),
+        Value::Time(time) => Some(format_date(chrono::NaiveDate::default().and_time(*time), &pattern, &culture)),
         Value::Int(_) | Value::Numeric(_) | Value::Float(_) | Value::Bit(_) => {
             let exact = match &call.values[0] {
                 Value::Int(n) => Numeric::from(*n),
@@ -34,7 +35,7 @@ fn format(call: &Call<'_>) -> SqlResult<Value> {
     Ok(text.map_or(Value::Null, Value::text))
 }
 
-fn format_date(time: NaiveDateTime, pattern: &str, culture: &str) -> Option<String> {
+fn format_date(time: NaiveDateTime, pattern: &str, culture: &str) -> String {
     let british = culture == "en-gb";
     let pattern = match pattern {
         "d" if british => "dd/MM/yyyy",
@@ -71,28 +72,42 @@ fn format_date(time: NaiveDateTime, pattern: &str, culture: &str) -> Option<Stri
         let run = chars[at..].iter().take_while(|x| **x == c).count();
         at += run;
         match (c, run) {
-            ('y', 1 | 2) => text.push_str(&format!("{:0run$}", time.year().rem_euclid(100))),
-            ('y', _) => text.push_str(&format!("{:0run$}", time.year())),
-            ('M', 1 | 2) => text.push_str(&format!("{:0run$}", time.month())),
+            ('y', 1 | 2) => {
+                let _ = write!(text, "{:0run$}", time.year().rem_euclid(100));
+            }
+            ('y', _) => {
+                let _ = write!(text, "{:0run$}", time.year());
+            }
+            ('M', 1 | 2) => {
+                let _ = write!(text, "{:0run$}", time.month());
+            }
             ('M', 3) => text.push_str(&month_name(time.month())[..3]),
             ('M', _) => text.push_str(month_name(time.month())),
-            ('d', 1 | 2) => text.push_str(&format!("{:0run$}", time.day())),
+            ('d', 1 | 2) => {
+                let _ = write!(text, "{:0run$}", time.day());
+            }
             ('d', 3) => text.push_str(&day_name(time.date())[..3]),
             ('d', _) => text.push_str(day_name(time.date())),
-            ('H', _) => text.push_str(&format!("{:0width$}", time.hour(), width = run.min(2))),
-            ('h', _) => {
-                let hour = if time.hour() % 12 == 0 { 12 } else { time.hour() % 12 };
-                text.push_str(&format!("{hour:0width$}", width = run.min(2)));
+            ('H', _) => {
+                let _ = write!(text, "{:0width$}", time.hour(), width = run.min(2));
             }
-            ('m', _) => text.push_str(&format!("{:0width$}", time.minute(), width = run.min(2))),
-            ('s', _) => text.push_str(&format!("{:0width$}", time.second(), width = run.min(2))),
-            ('f', _) => text.push_str(&format!("{:09}", time.nanosecond())[..run.min(7)]),
+            ('h', _) => {
+                let hour = if time.hour().is_multiple_of(12) { 12 } else { time.hour() % 12 };
+                let _ = write!(text, "{hour:0width$}", width = run.min(2));
+            }
+            ('m', _) => {
+                let _ = write!(text, "{:0width$}", time.minute(), width = run.min(2));
+            }
+            ('s', _) => {
+                let _ = write!(text, "{:0width$}", time.second(), width = run.min(2));
+            }
+            ('f', _) => text.push_str(&fraction(&time, 7)[1..=run.min(7)]),
             ('t', 1) => text.push(if time.hour() < 12 { 'A' } else { 'P' }),
             ('t', _) => text.push_str(if time.hour() < 12 { "AM" } else { "PM" }),
             (other, _) => (0..run).for_each(|_| text.push(other)),
         }
     }
-    Some(text)
+    text
 }
 
 fn format_number(n: Numeric, pattern: &str, culture: &str) -> Option<String> {
@@ -178,9 +193,9 @@ mod tests {
             ("yyyyMMdd'T'HHmm", "20260305T1407"),
             ("d", "3/5/2026"),
         ] {
-            assert_eq!(format_date(time, pattern, "en-us").as_deref(), Some(expected), "{pattern}");
+            assert_eq!(format_date(time, pattern, "en-us"), expected, "{pattern}");
         }
-        assert_eq!(format_date(time, "d", "en-gb").as_deref(), Some("05/03/2026"));
+        assert_eq!(format_date(time, "d", "en-gb"), "05/03/2026");
     }
 
     #[test]

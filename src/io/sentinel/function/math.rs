@@ -1,5 +1,7 @@
 //! Functions on numbers.
 
+#![expect(clippy::float_arithmetic, reason = "FLOAT is a type of T-SQL; money and decimals never pass through it")]
+
 use super::super::error::{SqlError, SqlResult};
 use super::super::value::ty::Class;
 use super::super::value::{Numeric, Type, Value};

@@ -91,6 +91,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "has the form of the functions in the table")]
 fn count(text: &str) -> SqlResult<Value> {
     Ok(Value::Int(i64::try_from(text.chars().count()).unwrap_or(i64::MAX)))
 }
@@ -104,6 +105,7 @@ fn length(call: &Call<'_>, at: usize) -> SqlResult<usize> {
         .map_err(|_| SqlError::new(536, "Invalid length parameter passed to the LEFT or SUBSTRING function."))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "has the form of the functions in the table")]
 fn data_length(call: &Call<'_>) -> SqlResult<Value> {
     let bytes = match (&call.values[0], call.types[0]) {
         (Value::Text(text), Type::NVarChar(_) | Type::NChar(_)) => text.encode_utf16().count() * 2,

@@ -1,5 +1,7 @@
 //! Aggregates: exact sums, and the rest.
 
+#![expect(clippy::float_arithmetic, reason = "FLOAT is a type of T-SQL; money and decimals never pass through it")]
+
 use std::collections::HashSet;
 
 use super::super::error::{SqlError, SqlResult};

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::super::catalog::same;
+use super::super::deeper;
 use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::function;
@@ -75,6 +76,10 @@ impl<'e> Binder<'e> {
     }
 
     pub(crate) fn expr(&mut self, expr: &Expr) -> SqlResult<(Bound, Type)> {
+        deeper(|| self.bind(expr))
+    }
+
+    fn bind(&mut self, expr: &Expr) -> SqlResult<(Bound, Type)> {
         Ok(match expr {
             Expr::Literal(value, ty) => (Bound::Constant(value.clone()), *ty),
             Expr::Column(parts) => self.column(parts)?,

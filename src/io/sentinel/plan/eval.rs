@@ -1,11 +1,14 @@
 //! Evaluating bound expressions.
 
+#![expect(clippy::float_arithmetic, reason = "FLOAT is a type of T-SQL; money and decimals never pass through it")]
+
 use std::cmp::Ordering;
 use std::rc::Rc;
 
 use chrono::NaiveDateTime;
 
 use super::super::clock::to_datetime;
+use super::super::deeper;
 use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::function::{Call, add_days};
@@ -50,6 +53,15 @@ impl<'a> Env<'a> {
     }
 
     pub(crate) fn eval(&self, bound: &Bound) -> SqlResult<Value> {
+        match bound {
+            Bound::Constant(value) => Ok(value.clone()),
+            Bound::Column { depth, index } => Ok(self.column(*depth, *index)),
+            composed => deeper(|| self.compute(composed)),
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of expression")]
+    fn compute(&self, bound: &Bound) -> SqlResult<Value> {
         Ok(match bound {
             Bound::Constant(value) => value.clone(),
             Bound::Column { depth, index } => self.column(*depth, *index),

@@ -121,7 +121,9 @@ impl Bound {
             }
             Self::InList { value, list, .. } | Self::Choose(value, list) => {
                 value.walk(visit);
-                list.iter().for_each(|b| b.walk(visit));
+                for item in list {
+                    item.walk(visit);
+                }
             }
             Self::InQuery { value, .. } | Self::CompareQuery { left: value, .. } => value.walk(visit),
             Self::Case { branches, otherwise } => {
@@ -165,7 +167,9 @@ impl Bound {
             }
             Self::InList { value, list, .. } | Self::Choose(value, list) => {
                 value.walk_mut(visit);
-                list.iter_mut().for_each(|b| b.walk_mut(visit));
+                for item in list {
+                    item.walk_mut(visit);
+                }
             }
             Self::Case { branches, otherwise } => {
                 for (when, then) in branches {

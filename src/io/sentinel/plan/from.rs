@@ -15,6 +15,9 @@ use super::eval::Env;
 use super::expr::{Bound, SubPlan};
 use super::query::CteKind;
 
+/// A join of more rows is taken for a mistake: rows are held in memory.
+const MAX_JOINED_ROWS: usize = 4_000_000;
+
 /// Up to so many rows on the left, a join looks its partners up one by one instead of reading the whole table.
 const LOOKUP_JOIN_ROWS: usize = 200;
 
@@ -68,6 +71,15 @@ impl FromPlan {
         Self::Leaf { source, width, filters: Vec::new() }
     }
 
+    /// Whether it reads the server's own views only, whose order nobody knows.
+    pub(crate) fn is_system(&self) -> bool {
+        match self {
+            Self::Leaf { source, .. } => matches!(source, Source::Rows(_)),
+            Self::Join(join) => join.left.is_system() && join.right.is_system(),
+            Self::Apply { .. } => false,
+        }
+    }
+
     pub(crate) fn width(&self) -> usize {
         match self {
             Self::Leaf { width, .. } => *width,
@@ -97,7 +109,7 @@ impl Binder<'_> {
             TableRef::Join { kind, left, right, on } => {
                 let (left, mut scope) = self.from(left)?;
                 let (right, right_scope) = self.from(right)?;
-                self.check_names(&scope, &right_scope)?;
+                Self::check_names(&scope, &right_scope)?;
                 scope.columns.extend(right_scope.columns);
                 let mut join = Join { kind: *kind, left, right, keys: Vec::new(), on: Vec::new(), filters: Vec::new() };
                 if let Some(on) = on {
@@ -116,7 +128,7 @@ impl Binder<'_> {
                 let right = self.from(right);
                 let mut scope = self.scopes.pop().unwrap_or_default();
                 let (right, right_scope) = right?;
-                self.check_names(&scope, &right_scope)?;
+                Self::check_names(&scope, &right_scope)?;
                 scope.columns.extend(right_scope.columns);
                 let (left, right) = (Box::new(left), Box::new(right));
                 Ok((FromPlan::Apply { outer: *outer, left, right, filters: Vec::new() }, scope))
@@ -124,7 +136,7 @@ impl Binder<'_> {
         }
     }
 
-    fn check_names(&self, left: &Scope, right: &Scope) -> SqlResult<()> {
+    fn check_names(left: &Scope, right: &Scope) -> SqlResult<()> {
         let clash = left.columns.iter().find(|l| right.columns.iter().any(|r| same(&l.qualifier, &r.qualifier)));
         match clash {
             Some(column) => Err(SqlError::new(
@@ -137,10 +149,11 @@ impl Binder<'_> {
 
     fn named(&mut self, name: &ObjectName, alias: Option<&str>) -> SqlResult<(FromPlan, Scope)> {
         let qualifier = alias.unwrap_or(&name.name);
-        if name.schema.is_none() && name.database.is_none() {
-            if let Some(at) = self.ctes.iter().rposition(|cte| same(&cte.name, &name.name)) {
-                return self.cte(at, qualifier);
-            }
+        if name.schema.is_none()
+            && name.database.is_none()
+            && let Some(at) = self.ctes.iter().rposition(|cte| same(&cte.name, &name.name))
+        {
+            return self.cte(at, qualifier);
         }
         if let Some(table) = self.engine.session_table(&name.name) {
             return Ok(table_leaf(table, qualifier));
@@ -292,12 +305,15 @@ impl Join {
         }
     }
 
-    fn run(&self, env: &Env<'_>) -> SqlResult<Vec<Row>> {
-        let left = self.left.run(env)?;
+    fn run(&self, env: &Env<'_>, limit: usize) -> SqlResult<Vec<Row>> {
+        if self.kind == JoinKind::Inner && self.keys.is_empty() && self.on.is_empty() && self.filters.is_empty() {
+            return self.run_product(env, limit);
+        }
+        let left = self.left.run(env, usize::MAX)?;
         if let Some(rows) = self.run_lookups(env, &left)? {
             return Ok(rows);
         }
-        let right = self.right.run(env)?;
+        let right = self.right.run(env, usize::MAX)?;
         let mut index: HashMap<Vec<Key>, Vec<usize>> = HashMap::new();
         for (at, row) in right.iter().enumerate() {
             let env = env.with_row(row);
@@ -318,6 +334,7 @@ impl Join {
                     found = true;
                     matched[*at] = true;
                     joined.push(both);
+                    check_size(&joined)?;
                 }
             }
             if !found && matches!(self.kind, JoinKind::Left | JoinKind::Full) {
@@ -329,6 +346,22 @@ impl Join {
             joined.extend(alone.map(|(row, _)| nulls(self.left.width()).chain(row.iter().cloned()).collect()));
         }
         filtered(env, joined, &self.filters)
+    }
+
+    /// Every row with every row.
+    fn run_product(&self, env: &Env<'_>, limit: usize) -> SqlResult<Vec<Row>> {
+        let (left, right) = (self.left.run(env, limit)?, self.right.run(env, limit)?);
+        let mut joined: Vec<Row> = Vec::new();
+        for row in &left {
+            for other in &right {
+                if joined.len() >= limit {
+                    return Ok(joined);
+                }
+                joined.push(row.iter().chain(other).cloned().collect());
+            }
+            check_size(&joined)?;
+        }
+        Ok(joined)
     }
 
     /// For few rows on the left and a table on the right: looks the partners up. `None` when that does not fit.
@@ -399,6 +432,14 @@ fn join_key<'b>(env: &Env<'_>, parts: impl Iterator<Item = &'b Bound>) -> SqlRes
     Ok(Some(key))
 }
 
+fn check_size(rows: &[Row]) -> SqlResult<()> {
+    if rows.len() <= MAX_JOINED_ROWS {
+        return Ok(());
+    }
+    Err(SqlError::unsupported("a join of more than four million rows")
+        .with_hint("TOP where the tables are joined keeps it small"))
+}
+
 fn nulls(count: usize) -> impl Iterator<Item = Value> {
     std::iter::repeat_n(Value::Null, count)
 }
@@ -427,17 +468,21 @@ fn filtered(env: &Env<'_>, rows: Vec<Row>, conditions: &[Bound]) -> SqlResult<Ve
 }
 
 impl FromPlan {
-    /// All rows. The environment's own row is empty; the rows outside are around it.
-    pub(crate) fn run(&self, env: &Env<'_>) -> SqlResult<Vec<Row>> {
+    /// All rows, or the first so many. The environment's own row is empty; the rows outside are around it.
+    pub(crate) fn run(&self, env: &Env<'_>, limit: usize) -> SqlResult<Vec<Row>> {
         match self {
-            Self::Leaf { source, filters, .. } => filtered(env, source.run(env)?, filters),
-            Self::Join(join) => join.run(env),
+            Self::Leaf { source, filters, .. } => {
+                let mut rows = filtered(env, source.run(env)?, filters)?;
+                rows.truncate(limit);
+                Ok(rows)
+            }
+            Self::Join(join) => join.run(env, limit),
             Self::Apply { outer, left, right, filters } => {
                 let mut joined = Vec::new();
-                for row in left.run(env)? {
+                for row in left.run(env, usize::MAX)? {
                     let here = env.with_row(&row);
                     let inner = Env { outer: Some(&here), ..Env::new(env.engine) };
-                    let partners = right.run(&inner)?;
+                    let partners = right.run(&inner, usize::MAX)?;
                     if partners.is_empty() && *outer {
                         joined.push(row.iter().cloned().chain(nulls(right.width())).collect());
                     }

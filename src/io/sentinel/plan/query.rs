@@ -255,6 +255,7 @@ impl Binder<'_> {
         for item in order {
             let key = match output_index(&item.value, &columns) {
                 Ok(at) if sorts_by_output(&item.value, &select.items) => SortKey::Output(at),
+                Err(error) if matches!(item.value, Expr::Literal(Value::Int(_), _)) => return Err(error),
                 _ => match select.items.iter().position(|i| matches!(i, SelectItem::Value { value, .. } if *value == item.value))
                 {
                     Some(at) if !select.items[..at].iter().any(|i| matches!(i, SelectItem::All(_))) => SortKey::Output(at),

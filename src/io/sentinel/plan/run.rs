@@ -1,5 +1,7 @@
 //! Running queries.
 
+#![expect(clippy::float_arithmetic, reason = "FLOAT is a type of T-SQL; money and decimals never pass through it")]
+
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -11,7 +13,9 @@ use super::super::syntax::ast::SetOperator;
 use super::super::value::compare::{Key, sort_order};
 use super::super::value::{Type, Value};
 use super::eval::Env;
+use super::from::FromPlan;
 use super::query::{BodyPlan, QueryPlan, SelectPlan, Side, SortKey};
+use super::window::WindowPlan;
 
 /// How many rows a recursive query may make.
 const MAX_RECURSIVE_ROWS: usize = 1_000_000;
@@ -229,10 +233,23 @@ impl SelectPlan {
         }))
     }
 
+    /// How many rows of FROM are enough: TOP's number where nothing behind FROM hangs on the others. People number
+    /// the rows of system views to make numbers, and take the first of millions.
+    fn early_limit(&self, env: Env<'_>, from: &FromPlan) -> SqlResult<usize> {
+        let plain = self.filter.is_empty() && self.group.is_none() && self.order.is_empty() && !self.distinct;
+        let numbered = |window: &WindowPlan| window.only_numbers() || from.is_system() && window.is_row_number();
+        match &self.top {
+            Some(top) if plain && !top.percent && self.windows.iter().all(numbered) => {
+                Ok(self.limit(env, 0)?.unwrap_or(usize::MAX))
+            }
+            _ => Ok(usize::MAX),
+        }
+    }
+
     /// FROM, WHERE, GROUP BY, HAVING and the window functions.
     fn computed(&self, env: Env<'_>) -> SqlResult<Vec<Work>> {
         let rows = match &self.from {
-            Some(from) => from.run(&env)?,
+            Some(from) => from.run(&env, self.early_limit(env, from)?)?,
             None => vec![Vec::new()],
         };
         let mut kept = Vec::with_capacity(rows.len());
@@ -282,10 +299,10 @@ impl SelectPlan {
             let width = self.from.as_ref().map_or(0, super::from::FromPlan::width);
             let row = rows.into_iter().next().unwrap_or_else(|| vec![Value::Null; width]);
             let work = Work { row, aggregates, windows: Vec::new() };
-            if let Some(having) = &self.having {
-                if !work.env(env).holds(having)? {
-                    continue;
-                }
+            if let Some(having) = &self.having
+                && !work.env(env).holds(having)?
+            {
+                continue;
             }
             works.push(work);
         }

@@ -85,6 +85,19 @@ impl Binder<'_> {
 }
 
 impl WindowPlan {
+    pub(crate) fn is_row_number(&self) -> bool {
+        matches!(self.function, Function::RowNumber) && self.partition.is_empty()
+    }
+
+    /// `ROW_NUMBER() OVER (ORDER BY (SELECT NULL))`: numbers in any order.
+    pub(crate) fn only_numbers(&self) -> bool {
+        let constant = |(bound, _): &(Bound, bool)| match bound {
+            Bound::Scalar(query) => !query.correlated,
+            bound => bound.columns() == Ok(None),
+        };
+        self.is_row_number() && self.order.iter().all(constant)
+    }
+
     /// The function's value for every row, in the rows' order.
     pub(crate) fn over(&self, env: Env<'_>, rows: &[Work]) -> SqlResult<Vec<Value>> {
         let mut sorted = Vec::with_capacity(rows.len());

@@ -13,10 +13,9 @@ fn missing(name: &str) -> SqlError {
 }
 
 impl Engine {
-    pub(super) fn declare_cursor(&mut self, name: &str, query: &Arc<Query>) -> SqlResult<()> {
+    pub(super) fn declare_cursor(&mut self, name: &str, query: &Arc<Query>) {
         let cursor = Cursor { query: Arc::clone(query), rows: None, types: Vec::new(), at: 0 };
         self.session.cursors.insert(name.to_owned(), cursor);
-        Ok(())
     }
 
     pub(super) fn open_cursor(&mut self, name: &str) -> SqlResult<()> {

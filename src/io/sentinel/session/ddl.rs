@@ -350,7 +350,9 @@ impl Engine {
                     let shift = |place: &mut usize| *place -= usize::from(*place > at);
                     changed.keys.iter_mut().for_each(|key| key.columns.iter_mut().for_each(shift));
                     changed.foreign_keys.iter_mut().for_each(|key| key.columns.iter_mut().for_each(shift));
-                    rows.iter_mut().for_each(|row| drop(row.remove(at + 1)));
+                    for row in &mut rows {
+                        row.remove(at + 1);
+                    }
                 }
                 self.rebuild(table, changed, rows)
             }
@@ -462,7 +464,7 @@ impl Engine {
             foreign_keys: table.foreign_keys[references.min(table.foreign_keys.len())..].to_vec(),
             ..table.as_ref().clone()
         };
-        self.check_references(&fresh, rows.iter(), "ALTER TABLE", None)
+        self.check_references(&fresh, &rows.iter(), "ALTER TABLE", None)
     }
 
     fn drop_constraint(&mut self, table: &mut Table, name: &str, if_exists: bool) -> SqlResult<()> {

@@ -87,11 +87,11 @@ impl Engine {
         if let Some(top) = &insert.top {
             rows.truncate(self.top_count(top, rows.len())?);
         }
-        if !matches!(insert.source, InsertSource::DefaultValues) {
-            if let Some(row) = rows.iter().find(|row| row.len() != columns.len()) {
-                return Err(SqlError::new(213, "Column name or number of supplied values does not match table definition.")
-                    .with_hint(format!("{} columns take values here, {} values are given", columns.len(), row.len())));
-            }
+        if !matches!(insert.source, InsertSource::DefaultValues)
+            && let Some(row) = rows.iter().find(|row| row.len() != columns.len())
+        {
+            return Err(SqlError::new(213, "Column name or number of supplied values does not match table definition.")
+                .with_hint(format!("{} columns take values here, {} values are given", columns.len(), row.len())));
         }
         let stored = self.insert_rows(&table, &columns, rows)?;
         self.set_row_count(stored.len());
@@ -135,8 +135,13 @@ impl Engine {
             }
         }
         let mut collector = Collector { outer: &mut *context.observer, sets: Vec::new() };
-        let mut inner =
-            Context { observer: &mut collector, file: context.file, on_error: context.on_error, budget: context.budget };
+        let mut inner = Context {
+            observer: &mut collector,
+            file: context.file,
+            on_error: context.on_error,
+            budget: context.budget,
+            depth: context.depth,
+        };
         // The INSERT is a transaction of its own, which the procedure runs inside.
         let alone = self.session.transactions == 0;
         if alone {
@@ -168,7 +173,7 @@ impl Engine {
         }
         let mut columns: Vec<usize> = Vec::with_capacity(names.len());
         for name in names {
-            let at = table.column(name).ok_or_else(|| self.no_column(table, name))?;
+            let at = table.column(name).ok_or_else(|| no_column(table, name))?;
             if table.columns[at].computed.is_some() {
                 return Err(SqlError::new(
                     271,
@@ -188,11 +193,6 @@ impl Engine {
             columns.push(at);
         }
         Ok(columns)
-    }
-
-    fn no_column(&self, table: &Table, name: &str) -> SqlError {
-        let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-        SqlError::unknown_column(name).with_hint(format!("{} has {}", table.display(), names.join(", ")))
     }
 
     fn top_count(&self, top: &Top, rows: usize) -> SqlResult<usize> {
@@ -282,7 +282,7 @@ impl Engine {
             target.scope = binder.scopes.pop().unwrap_or_default();
             bound?.conjuncts().into_iter().for_each(|condition| target.from.push(condition));
         }
-        let mut rows = target.from.run(&Env::new(self))?;
+        let mut rows = target.from.run(&Env::new(self), usize::MAX)?;
         let mut seen = HashSet::new();
         rows.retain(|row| match row.get(target.row_at) {
             Some(Value::Int(id)) => seen.insert(*id),
@@ -308,7 +308,7 @@ impl Engine {
         binder.add_ctes(&update.ctes);
         let mut target = self.target(&mut binder, &update.target, update.from.as_ref(), &update.ctes)?;
         let rows = self.target_rows(&mut binder, &mut target, update.filter.as_ref(), update.top.as_ref())?;
-        let sets = self.bind_sets(&mut binder, &target, &update.sets)?;
+        let sets = Self::bind_sets(&mut binder, &target, &update.sets)?;
         drop(binder);
         let mut changes = Vec::with_capacity(rows.len());
         for joined in &rows {
@@ -330,13 +330,13 @@ impl Engine {
         Ok(())
     }
 
-    fn bind_sets(&self, binder: &mut Binder<'_>, target: &Target, sets: &[SetClause]) -> SqlResult<Vec<BoundSet>> {
+    fn bind_sets(binder: &mut Binder<'_>, target: &Target, sets: &[SetClause]) -> SqlResult<Vec<BoundSet>> {
         let (table, scope) = (&target.table, &target.scope);
         binder.scopes.push(scope.clone());
         let mut bound: Vec<BoundSet> = Vec::with_capacity(sets.len());
         for set in sets {
             let column = match &set.column {
-                Some(name) => Some(table.column(name).ok_or_else(|| self.no_column(table, name))?),
+                Some(name) => Some(table.column(name).ok_or_else(|| no_column(table, name))?),
                 None => None,
             };
             if let Some(at) = column {
@@ -433,6 +433,7 @@ impl Engine {
         Ok(())
     }
 
+    #[expect(clippy::too_many_lines, reason = "one pass over the joined rows, then the three kinds of writes")]
     pub(super) fn run_merge(&mut self, merge: &Merge, observer: &mut dyn Observer) -> SqlResult<()> {
         let table = self.table(self.current_database(), &merge.target)?;
         let mut binder = Binder::new(self);
@@ -448,7 +449,7 @@ impl Engine {
         let width = table.columns.len() + 1;
         let target = Target { table: Arc::clone(&table), from, scope, row_at: 0, whole: true };
         let scope = &target.scope;
-        let rows = target.from.run(&Env::new(self))?;
+        let rows = target.from.run(&Env::new(self), usize::MAX)?;
         let mut clauses = Vec::new();
         for clause in &merge.clauses {
             binder.scopes.push(scope.clone());
@@ -461,7 +462,7 @@ impl Engine {
             };
             binder.scopes.pop();
             let sets = match &clause.action {
-                MergeAction::Update(sets) => self.bind_sets(&mut binder, &target, sets)?,
+                MergeAction::Update(sets) => Self::bind_sets(&mut binder, &target, sets)?,
                 _ => Vec::new(),
             };
             clauses.push((clause, condition, sets, values));
@@ -604,6 +605,11 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+fn no_column(table: &Table, name: &str) -> SqlError {
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    SqlError::unknown_column(name).with_hint(format!("{} has {}", table.display(), names.join(", ")))
 }
 
 /// The target's column by its qualified name: another table in FROM may have one of that name.

@@ -1,9 +1,11 @@
 //! Dispatching statements, and those that steer.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{NaiveTime, TimeDelta};
 
+use super::super::deeper;
 use super::super::engine::{Caught, Engine};
 use super::super::error::{SqlError, SqlResult};
 use super::super::plan::{Binder, Env};
@@ -16,8 +18,18 @@ use super::{Context, Flow, Run, Thrown};
 /// Procedures may call each other so deep, as in SQL Server; blocks nest less.
 pub(super) const MAX_NESTING: usize = 32;
 
+/// Blocks, loops and calls may stand inside each other so deep: beyond, the stack would not hold.
+const MAX_DEPTH: u32 = 160;
+
 impl Engine {
     pub(super) fn run_statement(&mut self, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
+        context.depth += 1;
+        let flow = deeper(|| self.run_kind(statement, context));
+        context.depth -= 1;
+        flow
+    }
+
+    fn run_kind(&mut self, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
         let thrown = |engine: &Self, error: SqlError| {
             let procedure = engine.session.frames.last().and_then(|frame| frame.procedure.clone());
             Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure })
@@ -26,6 +38,10 @@ impl Engine {
         if context.budget == 0 {
             let error = SqlError::unsupported("a script of so many statements").with_hint("does a WHILE loop never end?");
             return Err(thrown(self, error));
+        }
+        if context.depth > MAX_DEPTH {
+            let error = SqlError::unsupported(format!("more than {MAX_DEPTH} statements inside each other"));
+            return Err(thrown(self, error.with_hint("do procedures call each other without an end?")));
         }
         match &statement.kind {
             Kind::Block(statements) => self.run_list(statements, context),
@@ -164,8 +180,7 @@ impl Engine {
                 }
                 let state = if let Value::Int(state) = state { u8::try_from(state).unwrap_or(1) } else { 1 };
                 let number = i32::try_from(number).unwrap_or(i32::MAX);
-                // A throw ends the batch.
-                Err(SqlError { state: state.min(254), ..SqlError::new(number, message.to_string()) })
+                Err(SqlError { state, thrown: true, ..SqlError::new(number, message.to_string()) })
             }
             Kind::BeginTransaction(_) => self.begin_transaction(),
             Kind::Commit => self.commit_transaction(context.observer),
@@ -183,7 +198,10 @@ impl Engine {
             },
             Kind::WaitFor { until, time } => self.wait(*until, time, context),
             Kind::Select(query) => self.run_select(query, context),
-            Kind::DeclareCursor { name, query } => self.declare_cursor(name, query),
+            Kind::DeclareCursor { name, query } => {
+                self.declare_cursor(name, query);
+                Ok(())
+            }
             Kind::OpenCursor(name) => self.open_cursor(name),
             Kind::Fetch { cursor, direction, into } => self.fetch(cursor, direction, into, context.observer),
             Kind::CloseCursor(name) => self.close_cursor(name),
@@ -305,7 +323,7 @@ impl Engine {
         let text = self.format_message(&pattern, &arguments)?;
         let byte = |value: Value| if let Value::Int(n) = value { u8::try_from(n.clamp(0, 255)).unwrap_or(1) } else { 1 };
         let severity = byte(self.value(severity, Type::Int)?);
-        let state = byte(self.value(state, Type::Int)?).min(254);
+        let state = byte(self.value(state, Type::Int)?);
         if severity <= 10 {
             context.observer.printed(&text);
             if set_error {
@@ -313,11 +331,11 @@ impl Engine {
             }
             return Ok(());
         }
-        Err(SqlError { number, severity, state, message: text, hint: None })
+        Err(SqlError { severity, state, ..SqlError::new(number, text) })
     }
 
     /// RAISERROR's `%s`, `%d` and their like, with a width.
-    fn format_message(&self, pattern: &str, arguments: &[(Value, Type)]) -> SqlResult<String> {
+    pub(crate) fn format_message(&self, pattern: &str, arguments: &[(Value, Type)]) -> SqlResult<String> {
         let mut text = String::new();
         let mut arguments = arguments.iter();
         let mut chars = pattern.chars().peekable();
@@ -344,11 +362,12 @@ impl Engine {
                     let digits: String =
                         spec.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
                     let width = digits.parse::<usize>().unwrap_or(0).min(400);
-                    text.push_str(&match (spec.starts_with('-'), digits.starts_with('0')) {
-                        (true, _) => format!("{shown:<width$}"),
-                        (_, true) => format!("{shown:0>width$}"),
-                        _ => format!("{shown:>width$}"),
-                    });
+                    // Writing to a String cannot fail.
+                    let _ = match (spec.starts_with('-'), digits.starts_with('0')) {
+                        (true, _) => write!(text, "{shown:<width$}"),
+                        (_, true) => write!(text, "{shown:0>width$}"),
+                        _ => write!(text, "{shown:>width$}"),
+                    };
                 }
                 other => {
                     text.push('%');

@@ -103,6 +103,8 @@ pub(crate) struct Context<'a> {
     pub(crate) on_error: OnError,
     /// How many loop rounds and statements may still run: an endless loop ends with an error.
     pub(crate) budget: u64,
+    /// How many statements stand around the one that runs.
+    pub(crate) depth: u32,
 }
 
 /// A script that runs this many statements does not end.
@@ -135,7 +137,7 @@ impl Engine {
         observer: &mut dyn Observer,
     ) -> Result<(), ScriptError> {
         self.session = Session::new(database);
-        let mut context = Context { observer, file: script.name(), on_error, budget: MAX_STATEMENTS };
+        let mut context = Context { observer, file: script.name(), on_error, budget: MAX_STATEMENTS, depth: 0 };
         let result = self.run_batches(script, &mut context);
         let line = script.batches.last().and_then(|b| b.statements.last()).map_or(0, |s| s.line);
         if self.session.transactions > 0 {
@@ -195,7 +197,7 @@ impl Engine {
 
     /// Goes on with the next statement where the caller wants that and the error allows it.
     fn go_on_after(&mut self, thrown: Box<Thrown>, context: &mut Context<'_>) -> Run<()> {
-        let fatal = thrown.error.ends_batch() || self.session.xact_abort || thrown.error.state == u8::MAX;
+        let fatal = thrown.error.ends_batch() || self.session.xact_abort || thrown.error.thrown;
         if context.on_error == OnError::Stop || self.session.try_depth > 0 || fatal {
             return Err(thrown);
         }

@@ -12,7 +12,7 @@ use super::flow::MAX_NESTING;
 use super::{Context, Flow, Run, Thrown};
 
 /// System procedures that are accepted and do nothing here.
-const ACCEPTED: [&str; 37] = [
+const ACCEPTED: [&str; 45] = [
     "sp_cdc_add_job",
     "sp_cdc_change_job",
     "sp_cdc_cleanup_change_table",
@@ -50,6 +50,14 @@ const ACCEPTED: [&str; 37] = [
     "sp_stop_job",
     "sp_autostats",
     "xp_servicecontrol",
+    "sp_fulltext_database",
+    "sp_db_vardecimal_storage_format",
+    "sp_dbcmptlevel",
+    "sp_changeobjectowner",
+    "sp_defaultdb",
+    "sp_addrole",
+    "sp_droprolemember",
+    "sp_serveroption",
 ];
 
 /// Those that are carried out.
@@ -261,12 +269,12 @@ impl Engine {
         for (at, parameter) in procedure.parameters.iter().enumerate().filter(|(_, parameter)| parameter.output) {
             let named = arguments.iter().find(|argument| argument.name.as_deref() == Some(parameter.name.as_str()));
             let argument = named.or_else(|| arguments.get(at).filter(|argument| argument.name.is_none()));
-            if let Some(Argument { value: Some(Expr::Variable(variable)), output: true, .. }) = argument {
-                if let Some((from, value)) = finished.variables.get(&parameter.name) {
-                    let ty = self.variable_type(variable).map_err(thrown)?;
-                    let value = self.as_variable(value, *from, ty).map_err(thrown)?;
-                    self.set_variable(variable, value).map_err(thrown)?;
-                }
+            if let Some(Argument { value: Some(Expr::Variable(variable)), output: true, .. }) = argument
+                && let Some((from, value)) = finished.variables.get(&parameter.name)
+            {
+                let ty = self.variable_type(variable).map_err(thrown)?;
+                let value = self.as_variable(value, *from, ty).map_err(thrown)?;
+                self.set_variable(variable, value).map_err(thrown)?;
             }
         }
         Ok(if let Flow::Return(code) = flow { code } else { 0 })

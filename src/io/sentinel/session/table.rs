@@ -64,10 +64,10 @@ impl Engine {
         if lower.starts_with('#') {
             self.session.temporary.insert(lower, Arc::clone(&table));
         } else if lower.starts_with('@') {
-            if let Some(frame) = self.session.frames.last_mut() {
-                if let Some(old) = frame.tables.insert(lower, Arc::clone(&table)) {
-                    self.store().drop_table(&old)?;
-                }
+            if let Some(frame) = self.session.frames.last_mut()
+                && let Some(old) = frame.tables.insert(lower, Arc::clone(&table))
+            {
+                self.store().drop_table(&old)?;
             }
         } else {
             self.catalog.put_table(Arc::clone(&table));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::catalog::{ForeignKey, Object, Table, same};
+use super::super::catalog::{ForeignKey, KeyKind, Object, Table, same};
 use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::plan::{Binder, Bound, Env, Scope, table_leaf};
@@ -131,7 +131,7 @@ impl Engine {
             }
             stored.push(row);
         }
-        self.check_references(table, stored.iter(), "INSERT", None)?;
+        self.check_references(table, &stored.iter(), "INSERT", None)?;
         Ok(stored)
     }
 
@@ -212,9 +212,10 @@ impl Engine {
             }
             self.complete(table, &rules, &mut change.new, "UPDATE")?;
         }
-        let keyed = table.keys.iter().any(|key| key.columns.iter().any(|at| set.contains(at)));
-        let differs =
-            |change: &Change| table.keys.iter().any(|key| key.columns.iter().any(|at| change.old[at + 1] != change.new[at + 1]));
+        let unique: Vec<usize> =
+            table.keys.iter().filter(|key| key.kind != KeyKind::Index).flat_map(|key| key.columns.iter().copied()).collect();
+        let keyed = unique.iter().any(|at| set.contains(at));
+        let differs = |change: &Change| unique.iter().any(|at| change.old[at + 1] != change.new[at + 1]);
         if keyed && changes.len() > 1 && changes.iter().any(differs) {
             // Keys are unique at the end of the statement, not in between.
             for change in changes.iter() {
@@ -228,11 +229,11 @@ impl Engine {
                 self.store().update(table, row_id(&change.new), &change.new[1..])?;
             }
         }
-        self.check_references(table, changes.iter().map(|change| &change.new), "UPDATE", Some(set))?;
+        self.check_references(table, &changes.iter().map(|change| &change.new), "UPDATE", Some(set))?;
         if keyed {
-            let changed: Vec<(Row, Option<Row>)> =
+            let rekeyed: Vec<(Row, Option<Row>)> =
                 changes.iter().filter(|c| differs(c)).map(|c| (c.old.clone(), Some(c.new.clone()))).collect();
-            self.follow_references(table, &changed, 0)?;
+            self.follow_references(table, &rekeyed, 0)?;
         }
         Ok(())
     }
@@ -253,7 +254,7 @@ impl Engine {
     pub(super) fn check_references<'r>(
         &self,
         table: &Table,
-        rows: impl Iterator<Item = &'r Row> + Clone,
+        rows: &(impl Iterator<Item = &'r Row> + Clone),
         verb: &str,
         set: Option<&[usize]>,
     ) -> SqlResult<()> {

@@ -15,7 +15,7 @@ pub(crate) struct Fault {
 pub(crate) type Parsed<T> = Result<T, Fault>;
 
 /// How deep blocks and expressions may be nested: beyond, the stack would not hold.
-const MAX_DEPTH: u32 = 48;
+const MAX_DEPTH: u32 = 200;
 
 pub(crate) struct Parser<'t> {
     pub(crate) tokens: &'t [Token],
@@ -96,7 +96,9 @@ impl<'t> Parser<'t> {
     pub(crate) fn take_all(&mut self, words: &[&str]) -> bool {
         let found = words.iter().enumerate().all(|(by, word)| self.is_word(by, word));
         if found {
-            words.iter().for_each(|_| self.advance());
+            for _ in words {
+                self.advance();
+            }
         }
         found
     }
@@ -136,12 +138,17 @@ impl<'t> Parser<'t> {
 
     /// Counts a level of nesting while `parse` runs.
     pub(crate) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        if self.depth >= MAX_DEPTH {
+        self.nested_by(1, parse)
+    }
+
+    /// Brackets in expressions take more of the stack than blocks.
+    pub(crate) fn nested_by<T>(&mut self, levels: u32, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth + levels > MAX_DEPTH {
             return Err(self.fault(format!("more than {MAX_DEPTH} levels of nesting")));
         }
-        self.depth += 1;
-        let parsed = parse(self);
-        self.depth -= 1;
+        self.depth += levels;
+        let parsed = super::super::deeper(|| parse(self));
+        self.depth -= levels;
         parsed
     }
 
@@ -265,9 +272,11 @@ impl<'t> Parser<'t> {
         if name.eq_ignore_ascii_case("national") {
             name = format!("n{}", self.name_after_point()?);
         }
-        let _ = name.eq_ignore_ascii_case("double") && self.take("PRECISION");
+        if name.eq_ignore_ascii_case("double") {
+            self.take("PRECISION");
+        }
         if self.take("VARYING") {
-            name = if name.to_ascii_lowercase().starts_with('n') { "nvarchar" } else { "varchar" }.to_owned();
+            name = String::from(if name.to_ascii_lowercase().starts_with('n') { "nvarchar" } else { "varchar" });
         }
         let mut lengths = Vec::new();
         if self.take_symbol("(") {

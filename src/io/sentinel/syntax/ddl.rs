@@ -195,7 +195,7 @@ impl Parser<'_> {
             let computed = ColumnContent::Computed(self.sum()?);
             self.take("PERSISTED");
             computed
-        } else if self.is_any(&["ROWVERSION", "TIMESTAMP"]) {
+        } else if self.is_row_version() {
             self.advance();
             ColumnContent::RowVersion
         } else {
@@ -204,6 +204,12 @@ impl Parser<'_> {
         let mut column = ColumnDef { name, content, nullable: None, identity: None, default: None, constraints: Vec::new() };
         while self.column_option(&mut column)? {}
         Ok(column)
+    }
+
+    /// Management Studio writes a type's name in brackets.
+    fn is_row_version(&self) -> bool {
+        let names = ["rowversion", "timestamp"];
+        matches!(self.lexeme(), Lexeme::Word { text, .. } if names.iter().any(|name| text.eq_ignore_ascii_case(name)))
     }
 
     fn column_option(&mut self, column: &mut ColumnDef) -> Parsed<bool> {

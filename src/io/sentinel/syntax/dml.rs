@@ -85,7 +85,7 @@ impl Parser<'_> {
         self.expect("SET")?;
         let sets = self.comma_separated(Self::set_clause)?;
         let output = self.output()?;
-        let from = if self.take("FROM") { Some(self.from_list()?) } else { None };
+        let from = if self.take("FROM") { Some(self.tables()?) } else { None };
         let filter = self.filter()?;
         Ok(Kind::Update(Update { ctes, top, target, sets, output, from, filter }))
     }
@@ -137,7 +137,7 @@ impl Parser<'_> {
         let target = self.object_name()?;
         self.table_hints()?;
         let output = self.output()?;
-        let from = if self.take("FROM") { Some(self.from_list()?) } else { None };
+        let from = if self.take("FROM") { Some(self.tables()?) } else { None };
         let filter = self.filter()?;
         Ok(Kind::Delete(Delete { ctes, top, target, output, from, filter }))
     }
@@ -150,9 +150,15 @@ impl Parser<'_> {
         self.take("INTO");
         let target = self.object_name()?;
         self.table_hints()?;
-        let alias = if self.take("AS") { Some(self.name()?) } else { self.attempt(Self::name) };
+        let alias = if self.take("AS") {
+            Some(self.name()?)
+        } else if self.is("USING") {
+            None
+        } else {
+            self.attempt(Self::name)
+        };
         self.expect("USING")?;
-        let source: TableRef = self.from_list()?;
+        let source: TableRef = self.tables()?;
         self.expect("ON")?;
         let on = self.expr()?;
         let mut clauses = Vec::new();

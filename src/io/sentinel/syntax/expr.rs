@@ -14,7 +14,7 @@ const DATE_PART_FUNCTIONS: [&str; 7] =
 
 impl Parser<'_> {
     pub(crate) fn expr(&mut self) -> Parsed<Expr> {
-        self.nested(Self::or)
+        self.nested_by(2, Self::or)
     }
 
     fn or(&mut self) -> Parsed<Expr> {

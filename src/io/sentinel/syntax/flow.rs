@@ -71,7 +71,7 @@ impl Parser<'_> {
     /// The tokens up to the next statement: what they say does not matter.
     pub(crate) fn rest_of_statement(&mut self) {
         let mut open = 0;
-        while !self.at_end() && !(open == 0 && self.is_symbol(";")) {
+        while !self.at_end() && (open != 0 || !self.is_symbol(";")) {
             match self.lexeme() {
                 Lexeme::Symbol("(") => open += 1,
                 Lexeme::Symbol(")") => open -= 1,
@@ -241,10 +241,11 @@ impl Parser<'_> {
             return Err(self.unsupported("this statement", "leave it out"));
         }
         // The first statement of a batch may be a procedure's name alone.
-        if self.at == 0 && !self.begins_statement() {
-            if let Some(call) = self.attempt(Self::call_procedure) {
-                return Ok(call);
-            }
+        if self.at == 0
+            && !self.begins_statement()
+            && let Some(call) = self.attempt(Self::call_procedure)
+        {
+            return Ok(call);
         }
         Err(self.expected("a statement"))
     }
@@ -288,12 +289,13 @@ impl Parser<'_> {
                 return Ok(statements);
             }
             if self.at_end() {
-                return Err(self.expected(&end.join(" ")));
+                // Where something in the block was not understood, its end may have been passed over.
+                return if self.problems.is_empty() { Err(self.expected(&end.join(" "))) } else { Ok(statements) };
             }
             let start = self.at;
             match self.statement() {
                 Ok(statement) => statements.push(statement),
-                Err(fault) => self.recover(start, fault)?,
+                Err(fault) => self.recover(start, fault),
             }
         }
     }
@@ -494,7 +496,7 @@ impl Parser<'_> {
         if !none {
             arguments = self.comma_separated(Self::argument)?;
         }
-        if self.take_all(&["WITH", "RECOMPILE"]) {}
+        self.take_all(&["WITH", "RECOMPILE"]);
         Ok(Kind::Execute(Execute { result, procedure, arguments }))
     }
 

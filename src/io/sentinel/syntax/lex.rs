@@ -195,6 +195,7 @@ fn lexeme(token: &SqlToken) -> Result<Option<Lexeme>, String> {
         SqlToken::RParen => symbol(")"),
         SqlToken::Period => symbol("."),
         SqlToken::Colon => symbol(":"),
+        SqlToken::DoubleColon => symbol("::"),
         SqlToken::SemiColon => symbol(";"),
         SqlToken::Ampersand => symbol("&"),
         SqlToken::Pipe => symbol("|"),

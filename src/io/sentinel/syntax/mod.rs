@@ -18,7 +18,7 @@ mod query;
 
 use super::error::ScriptError;
 use ast::Statement;
-use cursor::{Fault, Parsed, Parser};
+use cursor::{Fault, Parser};
 use lex::Problem;
 
 /// A script that can be run: every statement in it is understood.
@@ -54,13 +54,7 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Script, Vec<ScriptError>> 
             let start = parser.at;
             match parser.statement() {
                 Ok(statement) => statements.push(statement),
-                Err(fault) => {
-                    if let Err(fault) = parser.recover(start, fault) {
-                        let text = parser.excerpt(start, parser.at).to_string();
-                        parser.problems.push(Problem { line: fault.line, text, message: fault.message, hint: fault.hint });
-                        break;
-                    }
-                }
+                Err(fault) => parser.recover(start, fault),
             }
         }
         problems.append(&mut parser.problems);
@@ -83,7 +77,7 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Script, Vec<ScriptError>> 
 
 impl Parser<'_> {
     /// Notes the fault and goes on where the next statement seems to begin.
-    fn recover(&mut self, start: usize, fault: Fault) -> Parsed<()> {
+    fn recover(&mut self, start: usize, fault: Fault) {
         if self.at == start && self.is("END") {
             // Nothing is open that this could end: let the block above see it.
             self.advance();
@@ -97,6 +91,5 @@ impl Parser<'_> {
         }
         let text = self.excerpt(start, self.at).to_string();
         self.problems.push(Problem { line: fault.line, text, message: fault.message, hint: fault.hint });
-        Ok(())
     }
 }

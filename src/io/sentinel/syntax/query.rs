@@ -122,7 +122,7 @@ impl Parser<'_> {
         let top = self.top()?;
         let items = self.comma_separated(Self::select_item)?;
         let into = if self.take("INTO") { Some(self.object_name()?) } else { None };
-        let from = if self.take("FROM") { Some(self.from_list()?) } else { None };
+        let from = if self.take("FROM") { Some(self.tables()?) } else { None };
         let filter = if self.take("WHERE") { Some(self.expr()?) } else { None };
         let mut group = Vec::new();
         if self.take("GROUP") {
@@ -178,11 +178,11 @@ impl Parser<'_> {
             }
         }
         // `alias = expression`
-        if matches!(self.ahead(1), Lexeme::Symbol("=")) {
-            if let Some(alias) = self.attempt(Self::name_or_text) {
-                self.expect_symbol("=")?;
-                return Ok(SelectItem::Value { value: self.expr()?, alias: Some(alias) });
-            }
+        if matches!(self.ahead(1), Lexeme::Symbol("="))
+            && let Some(alias) = self.attempt(Self::name_or_text)
+        {
+            self.expect_symbol("=")?;
+            return Ok(SelectItem::Value { value: self.expr()?, alias: Some(alias) });
         }
         let value = self.expr()?;
         let alias = if self.take("AS") { Some(self.alias_name()?) } else { self.attempt(Self::name_or_text) };
@@ -198,7 +198,7 @@ impl Parser<'_> {
     }
 
     /// What follows FROM: joins, and tables with commas between them.
-    pub(crate) fn from_list(&mut self) -> Parsed<TableRef> {
+    pub(crate) fn tables(&mut self) -> Parsed<TableRef> {
         let mut left = self.joined()?;
         while self.take_symbol(",") {
             let right = Box::new(self.joined()?);
@@ -289,13 +289,13 @@ impl Parser<'_> {
                 return Ok(TableRef::Derived { query, alias, columns });
             }
             self.advance();
-            let inner = self.nested(Self::from_list)?;
+            let inner = self.nested(Self::tables)?;
             self.expect_symbol(")")?;
             return Ok(inner);
         }
         let name = self.object_name()?;
         if self.is_symbol("(") && !self.is_hint_list() {
-            return self.table_function(name);
+            return self.table_function(&name);
         }
         let mut alias = self.table_name_alias()?;
         if self.take("TABLESAMPLE") || self.is_any(&["PIVOT", "UNPIVOT"]) {
@@ -338,7 +338,7 @@ impl Parser<'_> {
         Ok((alias, columns))
     }
 
-    fn table_function(&mut self, name: ObjectName) -> Parsed<TableRef> {
+    fn table_function(&mut self, name: &ObjectName) -> Parsed<TableRef> {
         let upper = name.name.to_ascii_uppercase();
         if !matches!(upper.as_str(), "STRING_SPLIT" | "GENERATE_SERIES") {
             return Err(self.unsupported(&format!("the table function {name}"), "STRING_SPLIT and GENERATE_SERIES are supported"));

@@ -19,6 +19,7 @@ pub(crate) fn fold(text: &str) -> String {
 }
 
 /// The order of two values of one class; `None` when one is NULL or they have no order.
+#[expect(clippy::match_same_arms, reason = "each binds another type")]
 pub(crate) fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     Some(match (a, b) {
         (Value::Null, _) | (_, Value::Null) => return None,
@@ -28,6 +29,8 @@ pub(crate) fn compare(a: &Value, b: &Value) -> Option<Ordering> {
         (Value::Int(a), Value::Bit(b)) => a.cmp(&i64::from(*b)),
         (Value::Numeric(a), Value::Numeric(b)) => a.cmp(b),
         (Value::Numeric(a), Value::Int(b)) => a.cmp(&(*b).into()),
+        (Value::Numeric(a), Value::Bit(b)) => a.cmp(&i64::from(*b).into()),
+        (Value::Bit(a), Value::Numeric(b)) => super::Numeric::from(i64::from(*a)).cmp(b),
         (Value::Int(a), Value::Numeric(b)) => super::Numeric::from(*a).cmp(b),
         (Value::Float(a), Value::Float(b)) => return a.partial_cmp(b),
         (Value::Text(a), Value::Text(b)) => compare_text(a, b),

@@ -1,5 +1,8 @@
 //! Conversions between types: implicit ones on assignment, CAST and CONVERT.
 
+#![expect(clippy::float_arithmetic, reason = "FLOAT is a type of T-SQL; money and decimals never pass through it")]
+
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
@@ -34,14 +37,14 @@ impl Conversion {
         }
         match to {
             Type::Null => Ok(value.clone()),
-            Type::Bit => self.to_bit(value, from),
+            Type::Bit => Self::to_bit(value, from),
             Type::TinyInt => self.to_int(value, from, to, 0, 255),
             Type::SmallInt => self.to_int(value, from, to, i64::from(i16::MIN), i64::from(i16::MAX)),
             Type::Int => self.to_int(value, from, to, i64::from(i32::MIN), i64::from(i32::MAX)),
             Type::BigInt => self.to_int(value, from, to, i64::MIN, i64::MAX),
-            Type::Decimal { precision, scale } => self.to_numeric(value, from, to, precision, scale),
-            Type::Money => self.to_numeric(value, from, to, 19, 4),
-            Type::SmallMoney => self.to_numeric(value, from, to, 10, 4),
+            Type::Decimal { precision, scale } => Self::to_numeric(value, from, to, precision, scale),
+            Type::Money => Self::to_numeric(value, from, to, 19, 4),
+            Type::SmallMoney => Self::to_numeric(value, from, to, 10, 4),
             Type::Real | Type::Float => Self::to_float(value, from, to),
             Type::Char(n) | Type::NChar(n) => self.to_char(value, from, to, Some(n), true),
             Type::VarChar(n) | Type::NVarChar(n) => self.to_char(value, from, to, n, false),
@@ -74,7 +77,7 @@ impl Conversion {
         }
     }
 
-    fn to_bit(self, value: &Value, from: Type) -> SqlResult<Value> {
+    fn to_bit(value: &Value, from: Type) -> SqlResult<Value> {
         Ok(Value::Bit(match value {
             Value::Bit(b) => *b,
             Value::Int(n) => *n != 0,
@@ -120,7 +123,7 @@ impl Conversion {
         }
     }
 
-    fn to_numeric(self, value: &Value, from: Type, to: Type, precision: u8, scale: u8) -> SqlResult<Value> {
+    fn to_numeric(value: &Value, from: Type, to: Type, precision: u8, scale: u8) -> SqlResult<Value> {
         let exact = match value {
             Value::Bit(b) => Numeric::from(i64::from(*b)),
             Value::Int(n) => Numeric::from(*n),
@@ -223,14 +226,14 @@ impl Conversion {
             Value::Date(date) => styled(date.and_time(NaiveTime::MIN), 23)?,
             Value::Time(time) => {
                 let digits = if let Type::Time(digits) = from { digits } else { 7 };
-                format!("{}{}", time.format("%H:%M:%S"), temporal::fraction(*time, digits))
+                format!("{}{}", time.format("%H:%M:%S"), temporal::fraction(time, digits))
             }
             Value::DateTime(time) => match (from, self.style) {
                 (Type::DateTime2(digits), None | Some(21 | 25 | 121)) => {
-                    format!("{}{}", time.format("%Y-%m-%d %H:%M:%S"), temporal::fraction(*time, digits))
+                    format!("{}{}", time.format("%Y-%m-%d %H:%M:%S"), temporal::fraction(time, digits))
                 }
                 (Type::DateTime2(digits), Some(126 | 127)) => {
-                    format!("{}{}", time.format("%Y-%m-%dT%H:%M:%S"), temporal::fraction(*time, digits))
+                    format!("{}{}", time.format("%Y-%m-%dT%H:%M:%S"), temporal::fraction(time, digits))
                 }
                 _ => styled(*time, 0)?,
             },
@@ -238,7 +241,7 @@ impl Conversion {
                 let digits = if let Type::DateTimeOffset(digits) = from { digits } else { 7 };
                 let sign = if *offset < 0 { '-' } else { '+' };
                 let (hours, minutes) = (offset.abs() / 60, offset.abs() % 60);
-                let fraction = temporal::fraction(*time, digits);
+                let fraction = temporal::fraction(time, digits);
                 format!("{}{fraction} {sign}{hours:02}:{minutes:02}", time.format("%Y-%m-%d %H:%M:%S"))
             }
             Value::Guid(guid) => guid.hyphenated().to_string().to_uppercase(),
@@ -332,7 +335,7 @@ pub(crate) fn days_since_1900(value: &Value) -> Option<NaiveDateTime> {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        text.push_str(&format!("{byte:02X}"));
+        let _ = write!(text, "{byte:02X}");
         text
     })
 }
@@ -371,9 +374,8 @@ fn print_float(value: f64) -> String {
     let scientific = format!("{value:.5e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let trim = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
+    let trim = |text: &str| {
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
     };
     if (-5..6).contains(&exponent) {
         let decimals = usize::try_from(5 - exponent).unwrap_or(0);

@@ -177,7 +177,7 @@ pub(crate) fn round_fraction(time: NaiveDateTime, digits: u8) -> Option<NaiveDat
 }
 
 /// `.` and so many digits of the second's fraction; nothing when there are none.
-pub(crate) fn fraction(time: impl Timelike, digits: u8) -> String {
+pub(crate) fn fraction(time: &impl Timelike, digits: u8) -> String {
     if digits == 0 {
         return String::new();
     }
@@ -194,7 +194,7 @@ pub(crate) fn styled(time: NaiveDateTime, style: i64) -> Option<String> {
     let hms = format!("{h:02}:{mi:02}:{s:02}");
     let half = if h < 12 { "AM" } else { "PM" };
     let h12 = if h % 12 == 0 { 12 } else { h % 12 };
-    let millis = fraction(time, 3);
+    let millis = fraction(&time, 3);
     Some(match style {
         0 | 100 => format!("{mon} {d:>2} {y} {h12:>2}:{mi:02}{half}"),
         1 => format!("{mo:02}/{d:02}/{short:02}"),

@@ -275,8 +275,12 @@ impl fmt::Display for Type {
         let name = self.family();
         match self {
             Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
-            Self::Char(n) | Self::NChar(n) | Self::Binary(n) => write!(f, "{name}({n})"),
-            Self::VarChar(Some(n)) | Self::NVarChar(Some(n)) | Self::VarBinary(Some(n)) => write!(f, "{name}({n})"),
+            Self::Char(n)
+            | Self::NChar(n)
+            | Self::Binary(n)
+            | Self::VarChar(Some(n))
+            | Self::NVarChar(Some(n))
+            | Self::VarBinary(Some(n)) => write!(f, "{name}({n})"),
             Self::VarChar(None) | Self::NVarChar(None) | Self::VarBinary(None) => write!(f, "{name}(max)"),
             Self::Time(n) | Self::DateTime2(n) | Self::DateTimeOffset(n) => write!(f, "{name}({n})"),
             _ => f.write_str(name),

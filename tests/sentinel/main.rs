@@ -1,0 +1,15 @@
+//! The embedded Sentinel as its users see it: scripts go in; rows, messages, captured changes and errors come out.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod capture;
+mod definitions;
+mod errors;
+mod flow;
+mod functions;
+mod others_scripts;
+mod queries;
+mod support;
+mod transactions;
+mod typing;
+mod writing;
