@@ -1,5 +1,7 @@
 //! Inputs with the exact alerts, through the real binary.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod common;
 
 use common::{Input, OPEN_IN_CASES, assert_same_set, case_folders, json_lines, normalised, root};

@@ -327,12 +327,15 @@ mod tls {
         let trusting = |pem: &str| {
             let path = folder.path().join("ca.pem");
             std::fs::write(&path, pem).unwrap();
-            let config = RegistryConfig { ca_file: Some(path), ..config(&[url.clone()]) };
+            let config = RegistryConfig { ca_file: Some(path), ..config(std::slice::from_ref(&url)) };
             decode(&decoder(Arc::new(Registry::new(&config).unwrap())), &insert())
         };
         assert!(is_change(&trusting(&pem)));
         assert!(matches!(unavailable(trusting(&other)), RegistryError::Unreachable { .. }));
-        assert!(matches!(unavailable(decode(&decoder(client(&[url.clone()])), &insert())), RegistryError::Unreachable { .. }));
+        assert!(matches!(
+            unavailable(decode(&decoder(client(std::slice::from_ref(&url))), &insert())),
+            RegistryError::Unreachable { .. }
+        ));
     }
 
     #[test]

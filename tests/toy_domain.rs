@@ -2,6 +2,8 @@
 //!
 //! It proves that the engine knows no domain: no CDC envelope, no log sequence numbers, other windows, other rules.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

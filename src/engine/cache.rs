@@ -112,7 +112,9 @@ where
     }
 
     fn outdated(&self, keys: &[Key]) {
-        keys.iter().for_each(|key| self.kept.invalidate(key));
+        for key in keys {
+            self.kept.invalidate(key);
+        }
     }
 }
 
@@ -158,8 +160,9 @@ mod tests {
     }
 
     /// Answers below ten are soon stale.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "answers are usually large")]
     fn lives(_: &Month, answer: &u32) -> Duration {
-        if *answer < 10 { Duration::ZERO } else { Duration::from_secs(3600) }
+        if *answer < 10 { Duration::ZERO } else { Duration::from_hours(1) }
     }
 
     fn cached() -> Cached<Inner, Month, u32> {

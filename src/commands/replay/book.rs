@@ -12,11 +12,11 @@ use crate::event::money::Exact;
 use crate::io::sentinel::{ResultSet, SentinelError, Tables, Value};
 
 /// Answers the questions from the tables as they are now. A table that the set-up does not make has no rows.
-pub(super) fn answers(tables: &Tables<'_>, database: &str, questions: &[Question]) -> anyhow::Result<Vec<Answer>> {
+pub(super) fn answers(tables: Tables<'_>, database: &str, questions: &[Question]) -> anyhow::Result<Vec<Answer>> {
     questions.iter().map(|question| answer(tables, database, question)).collect()
 }
 
-fn answer(tables: &Tables<'_>, database: &str, question: &Question) -> anyhow::Result<Answer> {
+fn answer(tables: Tables<'_>, database: &str, question: &Question) -> anyhow::Result<Answer> {
     let of = |table, column| match tables.rows_where((database, "dbo", table), column, &[&question.agreement]) {
         Ok(rows) => Ok(Rows::of(rows)),
         Err(SentinelError::NoSuchTable(_)) => Ok(Rows::default()),

@@ -26,9 +26,7 @@ use crate::domains::lending::expected::{Answer, Question};
 use crate::domains::lending::settings::LendingRules;
 use crate::event::{Header, Origin, Record, Topic};
 use crate::io::output::OutputFile;
-use crate::io::sentinel::{
-    CapturedTransaction, Debezium, Keying, Observer, ReplayClock, Script as Parsed, ScriptError, Sentinel, Tables,
-};
+use crate::io::sentinel::{CapturedTransaction, Debezium, Keying, Observer, ReplayClock, Script as Parsed, Sentinel, Tables};
 use crate::time::{Clock, SystemClock};
 use report::{HEADER, Outcome, Shown};
 use scripts::{Plan, Script};
@@ -102,7 +100,7 @@ fn parse(sentinel: &Sentinel, script: &Script) -> anyhow::Result<Parsed> {
     })
 }
 
-fn failed(error: ScriptError) -> anyhow::Error {
+fn failed(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("{error}")
 }
 
@@ -158,7 +156,7 @@ impl Show {
         impl Observer for Last<'_> {
             fn committed(&mut self, _transaction: CapturedTransaction) {}
             fn settled(&mut self, tables: &Tables<'_>) {
-                self.0.with_stage(tables, |stage, audience| stage.finish(audience).map(|()| None));
+                self.0.with_stage(*tables, |stage, audience| stage.finish(audience).map(|()| None));
             }
         }
         let nothing = Script { name: "the end".to_owned(), text: "PRINT ''".to_owned() };
@@ -172,7 +170,7 @@ impl Show {
     }
 
     /// Lets the engine work with the tables as they are.
-    fn with_stage(&mut self, tables: &Tables<'_>, work: impl FnOnce(Stage, &mut Seats<'_>) -> anyhow::Result<Option<Stage>>) {
+    fn with_stage(&mut self, tables: Tables<'_>, work: impl FnOnce(Stage, &mut Seats<'_>) -> anyhow::Result<Option<Stage>>) {
         if self.failed.is_some() {
             return;
         }
@@ -225,13 +223,13 @@ impl Observer for Show {
     }
 
     fn settled(&mut self, tables: &Tables<'_>) {
-        self.with_stage(tables, |mut stage, audience| stage.catch_up(audience).map(|()| Some(stage)));
+        self.with_stage(*tables, |mut stage, audience| stage.catch_up(audience).map(|()| Some(stage)));
     }
 }
 
 /// Answers from the tables, shows and keeps what comes.
 struct Seats<'a> {
-    tables: &'a Tables<'a>,
+    tables: Tables<'a>,
     database: &'a str,
     output: &'a mut Output,
     file: &'a mut Option<OutputFile>,

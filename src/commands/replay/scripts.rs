@@ -96,8 +96,8 @@ impl Plan {
             return Ok(());
         }
         self.watched.push(path.to_owned());
-        let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+        let listed = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut files = listed.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
         files.retain(|file| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")));
         files.sort();
         if files.is_empty() {
@@ -159,9 +159,9 @@ fn expectations(file: &str, source: &str) -> Result<Vec<(String, Raised)>, confi
             if raises.is_none() {
                 script.problem(Problem::new("`raises` is missing: a list of alerts, empty for none"));
             }
-            let mut raised: Raised = raises.unwrap_or_default().into_iter().map(|item| item.value).collect();
-            raised.sort();
-            name.map(|name| (name, raised))
+            let mut alerts: Raised = raises.unwrap_or_default().into_iter().map(|item| item.value).collect();
+            alerts.sort();
+            name.map(|name| (name, alerts))
         });
         scripts.into_iter().flatten().collect()
     })
@@ -177,7 +177,7 @@ mod tests {
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.ends_with(".sql"))
+            .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "sql"))
             .map(|name| format!("test-events/{name}"))
             .collect();
         files.sort();

@@ -37,7 +37,7 @@ const PARTITIONS: i32 = 3;
 /// Nothing else writes to the broker: what is not there now does not come before the scripts go on.
 const MAX_IDLE: Duration = Duration::from_millis(25);
 /// An engine that says nothing for so long is stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Stage {
     broker: EmbeddedBroker,

@@ -29,7 +29,7 @@ impl Keyed for Question {
 }
 
 /// Profiles that were found change by the month or when somebody arranges something: five minutes late is soon enough.
-const FOUND: Duration = Duration::from_secs(300);
+const FOUND: Duration = Duration::from_mins(5);
 /// Profiles that are not there yet can come any second.
 const MISSING: Duration = Duration::from_secs(5);
 
