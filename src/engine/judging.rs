@@ -1,6 +1,6 @@
 //! Judging a batch: one look-up for all its questions, then every case in its order.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::domain::Domain;
 use super::lookup::{Lookup, LookupError};

@@ -50,6 +50,14 @@ impl Exact {
     /// The same value as a [`Decimal`] with at least `scale` decimals, if it has at most 28 digits.
     #[must_use]
     pub fn to_decimal(self, scale: u32) -> Option<Decimal> {
+        let scale = scale.min(SCALE);
+        // most amounts fit into 128 bits even at this scale, and have the decimals that are asked for
+        if let Ok(digits) = i128::try_from(self.0) {
+            let power = i128::try_from(POWERS[(SCALE - scale) as usize]).ok()?;
+            if digits % power == 0 {
+                return Decimal::try_from_i128_with_scale(digits / power, scale).ok();
+            }
+        }
         let ten = I256::new(10);
         let (mut digits, mut decimals) = (self.0, SCALE);
         while decimals > scale && digits % ten == I256::ZERO {

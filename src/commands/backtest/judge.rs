@@ -118,7 +118,7 @@ fn write_down<L: Lookup<Question, Answer>>(
         let detected_at = SystemClock.now();
         for judgement in &judgements {
             for verdict in judgement.verdicts() {
-                *tally.verdicts.entry((verdict.rule, verdict.outcome)).or_default() += 1;
+                tally.verdict(verdict.rule, verdict.outcome);
             }
             files.verdicts(judgement)?;
             files.alerts(judgement, detected_at, |rule| *tally.alerts.entry(rule).or_default() += 1)?;

@@ -53,9 +53,20 @@ pub(super) struct Tally {
     pub changes: u64,
     pub counts: Counts,
     pub bad_messages: BTreeMap<String, u64>,
-    /// By rule and verdict, in the order of the rules.
-    pub verdicts: BTreeMap<(&'static str, Outcome), u64>,
+    /// By rule and verdict, in the order of arrival.
+    pub verdicts: Vec<((&'static str, Outcome), u64)>,
     pub alerts: BTreeMap<&'static str, u64>,
+}
+
+impl Tally {
+    /// Few combinations, and the same ones again and again: looked for by address, in the order of arrival.
+    pub(super) fn verdict(&mut self, rule: &'static str, outcome: Outcome) {
+        let same = |(known, of): &(&'static str, Outcome)| std::ptr::eq(*known, rule) && *of == outcome;
+        match self.verdicts.iter_mut().find(|(known, _)| same(known)) {
+            Some((_, n)) => *n += 1,
+            None => self.verdicts.push(((rule, outcome), 1)),
+        }
+    }
 }
 
 /// Labels that are outcomes, not reasons to ignore.
@@ -78,8 +89,11 @@ impl Summary {
         let count = |label| tally.counts.get(label);
         let ignored = tally.counts.sorted().into_iter().filter(|(label, _)| !OUTCOMES.contains(label)).collect();
         let by_rule = |rule| {
-            let of_rule = tally.verdicts.iter().filter(|((of, _), _)| *of == rule);
-            of_rule.map(|((_, outcome), n)| (outcome.name(), *n)).collect()
+            let mut verdicts: BTreeMap<&'static str, u64> = BTreeMap::new();
+            for ((_, outcome), n) in tally.verdicts.iter().filter(|((of, _), _)| *of == rule) {
+                *verdicts.entry(outcome.name()).or_default() += n;
+            }
+            verdicts
         };
         let elapsed_ms = elapsed.as_millis();
         Self {
@@ -185,7 +199,7 @@ mod tests {
         tally.counts.add(REDELIVERED, 5);
         tally.bad_messages.insert("amount".to_owned(), 2);
         tally.alerts.insert("R2", 9);
-        tally.verdicts.insert(("R1", Outcome::Indeterminate), 11);
+        tally.verdicts.push((("R1", Outcome::Indeterminate), 11));
         insta::assert_snapshot!(Summary::new(&tally, Duration::from_millis(1_250)).table());
     }
 

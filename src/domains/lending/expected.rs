@@ -148,7 +148,8 @@ fn counts(kind: &str, types: &[CompactString]) -> bool {
     fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
         text.trim_end_matches(' ').chars().flat_map(char::to_lowercase)
     }
-    types.iter().any(|counted| folded(kind).eq(folded(counted)))
+    // nearly always spelt alike
+    types.iter().any(|counted| kind == counted || folded(kind).eq(folded(counted)))
 }
 
 /// An exact sum with the most decimals of its addends.
