@@ -70,3 +70,21 @@ fn records_that_share_an_offset_are_told_apart_by_what_they_say() {
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&summary["records"], &summary["redelivered"]), (&3.into(), &1.into()));
 }
+
+#[test]
+fn bad_messages_behind_the_last_change_are_written_and_counted_all() {
+    const BAD: usize = 3_000;
+    let folder = tempfile::tempdir().unwrap();
+    let bad = (1..=BAD).map(|offset| payment(1, 1, i64::try_from(offset).unwrap()).replace("5000.00", "5,000.00"));
+    let input = capture(folder.path(), std::iter::once(payment(1, 1, 0)).chain(bad));
+    let (alerts, letters) = (folder.path().join("alerts.jsonl"), folder.path().join("dead.jsonl"));
+    let mut command = tidewaiter();
+    command.args(["backtest", "--format", "json", "--input"]).arg(&input);
+    let output = run(command.arg("--alerts").arg(&alerts).arg("--dead-letters").arg(&letters), 0);
+    let offsets: Vec<_> = json_lines(&letters).iter().map(|letter| letter["offset"].as_u64().unwrap()).collect();
+    assert!(offsets.iter().copied().eq(1..=BAD as u64), "all, in their order");
+    assert_eq!(json_lines(&alerts).len(), 1);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["records"], BAD + 1);
+    assert_eq!(summary["bad_messages"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>(), BAD as u64);
+}
