@@ -1,5 +1,7 @@
 //! What went wrong once, through the real binary.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod common;
 
 use std::fmt::Write as _;
