@@ -1,4 +1,5 @@
 //! What went wrong once, through the real binary.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
