@@ -21,7 +21,7 @@ pub use line::{LineError, Scratch};
 pub use write::{Parts, write_line};
 
 /// Bytes that a chunk has at least, unless the file ends; a longer line makes a longer chunk.
-const CHUNK: usize = 4 << 20;
+const CHUNK: usize = 1 << 20;
 /// Bytes that a line has at most: several times what a broker takes. A file of another kind may have no line end at all, and
 /// must not fill the memory before it is refused.
 const LONGEST_LINE: usize = 128 << 20;
@@ -81,6 +81,8 @@ struct Open {
     /// The beginning of a line whose end was not read yet.
     rest: Vec<u8>,
     at_start: bool,
+    /// Where the reader does not count for itself: a wrapper would clear each buffer before it is filled.
+    consumed: Option<Arc<AtomicU64>>,
 }
 
 /// Some whole lines of one file.
@@ -205,9 +207,9 @@ impl Open {
             Input::Stdin => Box::new(io::stdin()),
             Input::File(path) => Box::new(File::open(path).map_err(failed)?),
         };
-        let mut counted = Counted { raw, consumed: Arc::clone(consumed) };
+        let mut raw = raw;
         let mut magic = Vec::with_capacity(ZSTD.len());
-        (&mut counted).take(ZSTD.len() as u64).read_to_end(&mut magic).map_err(failed)?;
+        (&mut raw).take(ZSTD.len() as u64).read_to_end(&mut magic).map_err(failed)?;
         let compression = if magic.starts_with(GZIP) {
             Compression::Gzip
         } else if magic == ZSTD {
@@ -215,13 +217,17 @@ impl Open {
         } else {
             Compression::None
         };
-        let whole = io::Cursor::new(magic).chain(counted);
-        let reader: Box<dyn Read + Send> = match compression {
-            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(1 << 18, whole))),
-            Compression::Zstd => Box::new(zstd::Decoder::new(whole).map_err(failed)?),
-            Compression::None => Box::new(whole),
+        let whole = io::Cursor::new(magic).chain(raw);
+        let counted = |raw| Counted { raw, consumed: Arc::clone(consumed) };
+        let (reader, consumed): (Box<dyn Read + Send>, _) = match compression {
+            Compression::Gzip => {
+                let buffered = BufReader::with_capacity(1 << 18, counted(Box::new(whole)));
+                (Box::new(flate2::read::MultiGzDecoder::new(buffered)), None)
+            }
+            Compression::Zstd => (Box::new(zstd::Decoder::new(counted(Box::new(whole))).map_err(failed)?), None),
+            Compression::None => (Box::new(whole), Some(Arc::clone(consumed))),
         };
-        Ok(Self { name, reader, rest: Vec::new(), at_start: true })
+        Ok(Self { name, reader, rest: Vec::new(), at_start: true, consumed })
     }
 
     /// The next lines; `None` at the end.
@@ -233,6 +239,9 @@ impl Open {
             let wanted = if bytes.len() < CHUNK { CHUNK - bytes.len() } else { CHUNK };
             let failed = |source| CaptureError::Read { name: self.name.to_string(), source };
             let read = (&mut self.reader).take(wanted as u64).read_to_end(&mut bytes).map_err(failed)?;
+            if let Some(consumed) = &self.consumed {
+                consumed.fetch_add(read as u64, Ordering::Relaxed);
+            }
             if self.at_start && bytes.len() >= BYTE_ORDER_MARK.len() {
                 self.at_start = false;
                 if bytes.starts_with(BYTE_ORDER_MARK) {
