@@ -38,7 +38,7 @@ pub struct Engine<D: Domain> {
 pub enum Progress {
     /// As many changes were applied as were asked for; there may be more.
     Busy,
-    /// These partitions have nothing to offer and are not idle.
+    /// These partitions have nothing to offer and are not idle. Sorted.
     Waiting(Vec<Slot>),
     /// Every partition is idle or ended and empty.
     Drained,

@@ -264,7 +264,8 @@ impl<C> Inbox<C> {
             return;
         }
         while let Some((offset, entry)) = self.queue.pop_front() {
-            let next_offset = offset + 1;
+            // a hand-made capture can hold the highest offset of all
+            let next_offset = offset.saturating_add(1);
             match entry {
                 Entry::Ignored(label) => self.pass(next_offset, passed, |passed| passed.counts.add(label, 1)),
                 Entry::Bad(letter) => self.pass(next_offset, passed, |passed| {
@@ -471,6 +472,14 @@ mod tests {
         assert!(matches!(next, Next::Rebuilt(_)));
         d.merge.forget();
         assert_eq!(d.take(), (vec!["a3".to_owned(), "b4".to_owned()], Next::Drained));
+    }
+
+    #[test]
+    fn the_highest_offset_of_all_is_taken_like_any_other() {
+        let mut d = driver(1, false);
+        d.push(0, i64::MAX, 5, "x");
+        d.merge.end(d.slots[0]);
+        assert_eq!(d.take(), (vec!["x".to_owned()], Next::Drained));
     }
 
     #[test]

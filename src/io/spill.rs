@@ -3,14 +3,13 @@
 //!
 //! Blocks of encoded entries are kept in memory up to a budget, then go to one unnamed temporary file. The index
 //! holds one small entry a block. A partition whose records do not come in the order of their offsets (files given in any
-//! order, captures that overlap) is read as several ascending runs, merged by offset; an offset that comes twice counts once.
+//! order, captures that overlap) is read as several ascending runs, merged by offset. Of an offset that comes twice both
+//! records are read, in the order of the input: whether the second is a re-delivery is not for this place to say.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::fs::File;
 use std::io::{self, Write};
-
-use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,8 +35,8 @@ pub struct Block {
 #[derive(Debug, Default)]
 pub struct Blocks {
     blocks: Vec<Block>,
-    /// The block that each partition's next entry goes to; few partitions, and neighbours often share one.
-    open: Vec<usize>,
+    /// The block that each partition's next entry goes to.
+    open: HashMap<Partition, usize>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -115,25 +114,18 @@ impl Blocks {
 
     fn block_for(&mut self, origin: Origin) -> &mut Block {
         let partition = Partition::from(origin);
-        let known = self.open.iter().position(|&index| self.blocks[index].partition == partition);
-        let index = match known {
-            Some(place) if self.blocks[self.open[place]].last_offset < origin.offset => self.open[place],
-            known => {
-                let index = self.blocks.len();
-                self.blocks.push(Block {
-                    partition,
-                    first_offset: origin.offset,
-                    last_offset: origin.offset,
-                    entries: 0,
-                    bytes: Vec::new(),
-                });
-                match known {
-                    Some(place) => self.open[place] = index,
-                    None => self.open.push(index),
-                }
-                index
-            }
-        };
+        let known = self.open.get(&partition).copied().filter(|&index| self.blocks[index].last_offset <= origin.offset);
+        let index = known.unwrap_or_else(|| {
+            self.blocks.push(Block {
+                partition,
+                first_offset: origin.offset,
+                last_offset: origin.offset,
+                entries: 0,
+                bytes: Vec::new(),
+            });
+            self.open.insert(partition, self.blocks.len() - 1);
+            self.blocks.len() - 1
+        });
         &mut self.blocks[index]
     }
 }
@@ -159,6 +151,7 @@ pub struct Spill {
 
 #[derive(Debug)]
 struct RunIndex {
+    first_offset: i64,
     last_offset: i64,
     blocks: Vec<Stored>,
 }
@@ -186,11 +179,11 @@ impl Spill {
             let stored = self.store(block.bytes)?;
             let runs = self.partitions.entry(partition).or_default();
             match runs.last_mut() {
-                Some(run) if run.last_offset < first_offset => {
+                Some(run) if run.last_offset <= first_offset => {
                     run.last_offset = last_offset;
                     run.blocks.push(stored);
                 }
-                _ => runs.push(RunIndex { last_offset, blocks: vec![stored] }),
+                _ => runs.push(RunIndex { first_offset, last_offset, blocks: vec![stored] }),
             }
         }
         Ok(())
@@ -214,7 +207,7 @@ impl Spill {
         Ok(Stored::File { at, len: bytes.len() })
     }
 
-    /// Entries of all partitions, those that lie there twice included.
+    /// Entries of all partitions.
     #[must_use]
     pub fn entries(&self) -> u64 {
         self.entries
@@ -226,10 +219,8 @@ impl Spill {
         let source = Arc::new(Source { labels: self.labels, folder: self.folder, file: self.file });
         let reader = |(partition, runs): (Partition, Vec<RunIndex>)| PartitionReader {
             partition,
-            heads: BinaryHeap::new(),
-            unopened: 0..runs.len(),
+            next: runs.iter().enumerate().map(|(place, run)| Reverse((run.first_offset, place))).collect(),
             runs: runs.into_iter().map(|run| RunReader::new(run, Arc::clone(&source))).collect(),
-            last_offset: None,
         };
         self.partitions.into_iter().map(reader).collect()
     }
@@ -246,12 +237,10 @@ struct Source {
 #[derive(Debug)]
 pub struct PartitionReader {
     partition: Partition,
+    /// In the order of the input.
     runs: Vec<RunReader>,
-    /// Next offset of every run that has one, with the run's index: there can be as many runs as lines.
-    heads: BinaryHeap<Reverse<(i64, usize)>>,
-    /// Runs that are not in `heads` yet.
-    unopened: Range<usize>,
-    last_offset: Option<i64>,
+    /// The next offset of each run that is not at its end, the least first.
+    next: BinaryHeap<Reverse<(i64, usize)>>,
 }
 
 impl PartitionReader {
@@ -262,26 +251,14 @@ impl PartitionReader {
 
     /// The next entry with its offset; `None` at the end.
     pub fn read<C: DeserializeOwned>(&mut self) -> Result<Option<(i64, Entry<C>)>, SpillError> {
-        for index in std::mem::take(&mut self.unopened) {
-            self.open(index)?;
+        let Some(Reverse((_, place))) = self.next.pop() else { return Ok(None) };
+        let run = &mut self.runs[place];
+        let Some(offset) = run.peek()? else { return Ok(None) };
+        let entry = run.take(self.partition, offset)?;
+        if let Some(offset) = run.peek()? {
+            self.next.push(Reverse((offset, place)));
         }
-        while let Some(Reverse((offset, index))) = self.heads.pop() {
-            let entry = self.runs[index].take(self.partition, offset)?;
-            self.open(index)?;
-            if self.last_offset.is_none_or(|last| last < offset) {
-                self.last_offset = Some(offset);
-                return Ok(Some((offset, entry)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Looks at a run's next entry.
-    fn open(&mut self, index: usize) -> Result<(), SpillError> {
-        if let Some(offset) = self.runs[index].peek()? {
-            self.heads.push(Reverse((offset, index)));
-        }
-        Ok(())
+        Ok(Some((offset, entry)))
     }
 }
 
@@ -302,7 +279,11 @@ impl RunReader {
     fn peek(&mut self) -> Result<Option<i64>, SpillError> {
         while self.at == self.bytes.len() {
             match self.blocks.next() {
-                None => return Ok(None),
+                None => {
+                    // the reader outlives its runs
+                    (self.bytes, self.at) = (Vec::new(), 0);
+                    return Ok(None);
+                }
                 Some(Stored::Memory(bytes)) => self.bytes = bytes,
                 Some(Stored::File { at, len }) => {
                     self.bytes.resize(len, 0);
@@ -391,9 +372,27 @@ mod tests {
     }
 
     #[test]
-    fn offsets_are_read_in_order_and_once_however_the_files_were_given() {
+    fn offsets_are_read_in_order_however_the_files_were_given() {
         let spill = spill(50, &[&[(0, 7), (0, 8), (0, 1)], &[(0, 2), (0, 8), (0, 9)], &[(0, 3), (0, 3), (0, 4)]]);
-        assert_eq!(read(spill), [(0, vec![1, 2, 3, 4, 7, 8, 9])]);
+        assert_eq!(read(spill), [(0, vec![1, 2, 3, 3, 4, 7, 8, 8, 9])]);
+    }
+
+    #[test]
+    fn records_of_one_offset_are_all_read_in_the_order_of_the_input() {
+        let topic = Topic::intern("spill.same");
+        let labels = Arc::new(Labels::default());
+        let mut spill = Spill::new(Arc::clone(&labels), 0, &std::env::temp_dir());
+        for chunk in [&[(5, "a"), (5, "b"), (4, "c")][..], &[(5, "d"), (4, "e")]] {
+            let mut blocks = Blocks::default();
+            for &(offset, label) in chunk {
+                blocks.push(Origin { topic, partition: 0, offset }, &Entry::<()>::Ignored(label), &labels).unwrap();
+            }
+            spill.add(blocks).unwrap();
+        }
+        let mut reader = spill.into_readers().pop().unwrap();
+        let read: Vec<_> = std::iter::from_fn(|| reader.read::<()>().unwrap()).collect();
+        let expected = [(4, "c"), (4, "e"), (5, "a"), (5, "b"), (5, "d")];
+        assert_eq!(read, expected.map(|(offset, label)| (offset, Entry::Ignored(label))));
     }
 
     /// With a run a line, looking at every run for every line would take a hundred times as long as the other tests together.

@@ -1,6 +1,6 @@
 //! What a backtest writes: alerts, verdicts, dead letters; each asked for or not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -20,6 +20,32 @@ pub(super) struct Files {
     line: Vec<u8>,
 }
 
+/// Refuses an output that would take the place of another, or of something that is read.
+pub(super) fn check_distinct<'a>(
+    outputs: [Option<&'a Path>; 3],
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> anyhow::Result<()> {
+    let mut taken: Vec<PathBuf> = inputs.into_iter().filter_map(file_at).collect();
+    for output in outputs.into_iter().flatten() {
+        let Some(file) = file_at(output) else { continue };
+        if taken.contains(&file) {
+            let refused = anyhow::anyhow!("{} would be written over: it is read, or another output", output.display());
+            return Err(advise(refused, "give every output a name of its own"));
+        }
+        taken.push(file);
+    }
+    Ok(())
+}
+
+/// Which file a path names, whether or not it is there yet; `None` for a pipe, a terminal and the like, which several may share.
+fn file_at(path: &Path) -> Option<PathBuf> {
+    if let Ok(real) = path.canonicalize() {
+        return real.is_file().then_some(real);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(folder.canonicalize().ok()?.join(path.file_name()?))
+}
+
 /// What a dead letter's line says besides the record itself.
 #[derive(Serialize)]
 struct Why<'a> {
@@ -30,7 +56,8 @@ struct Why<'a> {
 }
 
 impl Files {
-    pub(super) fn create(alerts: Option<&Path>, verdicts: Option<&Path>, dead_letters: Option<&Path>) -> anyhow::Result<Self> {
+    /// Alerts, verdicts, dead letters.
+    pub(super) fn create([alerts, verdicts, dead_letters]: [Option<&Path>; 3]) -> anyhow::Result<Self> {
         let create = |path: Option<&Path>| path.map(OutputFile::create).transpose().map_err(told);
         Ok(Self { alerts: create(alerts)?, verdicts: create(verdicts)?, dead_letters: create(dead_letters)?, line: Vec::new() })
     }

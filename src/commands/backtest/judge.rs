@@ -17,14 +17,16 @@ use crate::domains::lending::settings::LendingRules;
 use crate::engine::alert::Judged;
 use crate::engine::judging::judge_all;
 use crate::engine::lookup::Lookup;
-use crate::engine::{Engine, Options, Output, Progress, RebuiltSource, Slot};
+use crate::engine::merge::BAD_MESSAGE;
+use crate::engine::{Engine, Entry, Options, Output, Progress, RebuiltSource, Slot};
 use crate::io::spill::{PartitionReader, Spill};
 use crate::time::{Clock, SystemClock};
 
 /// Changes that are applied before their cases are judged: enough to ask for many agreements at once.
 const BATCH: usize = 8_192;
-/// Records of one partition that are read back at a time.
+/// Records of one partition that are read back at a time, and of all partitions together.
 const PORTION: usize = 1_024;
+const PORTIONS: usize = 64 * PORTION;
 /// Batches that may wait to be judged.
 const WAITING: usize = 4;
 
@@ -59,21 +61,35 @@ fn feed(
 ) -> anyhow::Result<()> {
     let mut readers: Vec<(Slot, PartitionReader)> =
         spill.into_readers().into_iter().map(|reader| (engine.assign(reader.partition()), reader)).collect();
+    let portion = (PORTIONS / readers.len().max(1)).clamp(1, PORTION);
+    let mut dead_letters = Vec::new();
     loop {
         let advanced = engine.advance(rules, BATCH);
-        if engine.pending() >= BATCH as u64 && !give(engine.take_output()) {
-            // judging failed and says why
-            return Ok(());
+        if engine.pending() >= BATCH as u64 || dead_letters.len() >= PORTION {
+            let mut output = engine.take_output();
+            output.dead_letters.append(&mut dead_letters);
+            if !give(output) {
+                // judging failed and says why
+                return Ok(());
+            }
         }
         match advanced {
             Progress::Busy => {}
             Progress::Waiting(slots) => {
-                for (slot, reader) in readers.iter_mut().filter(|(slot, _)| slots.contains(slot)) {
+                for (slot, reader) in readers.iter_mut().filter(|(slot, _)| slots.binary_search(slot).is_ok()) {
                     let mut read = 0;
-                    while read < PORTION {
+                    while read < portion {
                         let Some((offset, entry)) = reader.read()? else {
                             engine.end(*slot);
                             break;
+                        };
+                        let entry = match entry {
+                            // Out of the engine's hands at once: behind an open commit it would keep any number of them.
+                            Entry::Bad(letter) => {
+                                dead_letters.push(*letter);
+                                Entry::Ignored(BAD_MESSAGE)
+                            }
+                            entry => entry,
                         };
                         engine.push(*slot, offset, entry);
                         read += 1;
@@ -88,7 +104,9 @@ fn feed(
         }
     }
     engine.close_all(rules);
-    give(engine.take_output());
+    let mut output = engine.take_output();
+    output.dead_letters.append(&mut dead_letters);
+    give(output);
     Ok(())
 }
 

@@ -47,7 +47,9 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
         None => error.into(),
     })?;
     // all that can be wrong with the outputs is found before the work is done
-    let mut files = Files::create(args.alerts.as_deref(), args.verdicts.as_deref(), args.dead_letters.as_deref())?;
+    let outputs = [args.alerts.as_deref(), args.verdicts.as_deref(), args.dead_letters.as_deref()];
+    files::check_distinct(outputs, captures.paths().chain(args.profiles.as_deref()).chain(args.rules.as_deref()))?;
+    let mut files = Files::create(outputs)?;
 
     let reading = captures.total_bytes().map_or_else(ProgressBar::no_length, ProgressBar::new);
     let reading = reading.with_style(ProgressStyle::with_template("reading {wide_bar} {bytes} of {total_bytes}, {eta} left")?);

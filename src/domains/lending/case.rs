@@ -72,8 +72,17 @@ pub struct MovementCase {
     pub correlation: Correlation,
     /// The balance change it was matched with; `None` if unmatched, or if the amount is zero.
     pub matched: Option<Arc<BalanceChange>>,
-    /// The other changes used, in merged order.
-    pub related: Vec<ChangeRef>,
+    /// All movements that the balance change was matched with, in merged order; `None` if it was this one alone. Shared: a copy
+    /// for each would take room by the square of their number.
+    pub together: Option<Arc<[ChangeRef]>>,
+}
+
+impl MovementCase {
+    /// The other changes used, in merged order: a balance change that several movements explain came after them.
+    pub fn related(&self) -> impl Iterator<Item = ChangeRef> + '_ {
+        let others = self.together.iter().flat_map(|together| together.iter()).filter(|change| **change != self.movement.change);
+        others.copied().chain(self.matched.iter().map(|balance| balance.change))
+    }
 }
 
 #[derive(Clone, Debug)]

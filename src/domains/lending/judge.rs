@@ -240,7 +240,7 @@ impl Details {
         let borrowers = image.and_then(|image| image.borrowers.as_ref()).or_else(|| row?.borrowers.as_ref());
         let borrowers = borrowers.map(|ids| split(ids)).unwrap_or_default();
         let (related, settlement, opening) = match case {
-            Case::Movement(case) => (case.related, None, None),
+            Case::Movement(case) => (case.related().collect(), None, None),
             Case::Settlement(case) => (case.related, Some(Settlement::from(&*case.after)), None),
             Case::Opening(case) => (Vec::new(), None, Some(Opening::from(&*case.after))),
         };

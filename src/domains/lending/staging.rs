@@ -37,8 +37,8 @@ struct Deletes {
     counters: HashSet<i64>,
     /// In merged order, with where each lies.
     by_number: HashMap<Key, Vec<(Partition, i64, AgreementDelete)>>,
-    /// Which agreement numbers were deleted of a customer.
-    by_customer: HashMap<CompactString, Vec<Key>>,
+    /// Which agreement numbers were deleted of a customer: the first, and another one if there is any.
+    by_customer: HashMap<CompactString, (Key, Option<Key>)>,
 }
 
 impl Deletes {
@@ -51,7 +51,11 @@ impl Deletes {
                 }
                 ChangeKind::AgreementDelete(delete) => {
                     if let Some(customer) = &delete.customer_number {
-                        deletes.by_customer.entry(customer.clone()).or_default().push(delete.number.clone());
+                        let (first, other) =
+                            deletes.by_customer.entry(customer.clone()).or_insert_with(|| (delete.number.clone(), None));
+                        if *first != delete.number {
+                            other.get_or_insert_with(|| delete.number.clone());
+                        }
                     }
                     let place = (Partition::from(change.origin), change.origin.offset, delete.clone());
                     deletes.by_number.entry(delete.number.clone()).or_default().push(place);
@@ -65,14 +69,17 @@ impl Deletes {
     /// The last delete of this number that comes before the insert in its own partition, or lies in another.
     fn of_same_row(&self, number: &Key, partition: Partition, offset: i64) -> Option<&AgreementDelete> {
         let deletes = self.by_number.get(number)?;
-        deletes.iter().rev().find(|(other, at, _)| *other != partition || *at < offset).map(|(_, _, delete)| delete)
+        let last = deletes.last().filter(|(other, ..)| *other != partition);
+        // none lies in a later partition, so the last of those before the insert is the last of all
+        let before = || &deletes[..deletes.partition_point(|(other, at, _)| (*other, *at) < (partition, offset))];
+        last.or_else(|| before().last()).map(|(.., delete)| delete)
     }
 
     /// Whether another agreement of the same customer was deleted.
     fn renamed_from(&self, customer: Option<&CompactString>, number: &Key) -> bool {
         customer
             .and_then(|customer| self.by_customer.get(customer))
-            .is_some_and(|numbers| numbers.iter().any(|other| other != number))
+            .is_some_and(|(first, other)| first != number || other.is_some())
     }
 }
 
@@ -106,6 +113,42 @@ fn fold(commit: &mut [Change]) {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::Topic;
+    use rust_decimal::Decimal;
+
+    fn delete(number: &str, customer: Option<&str>, balance: i64) -> AgreementDelete {
+        AgreementDelete {
+            number: number.into(),
+            customer_number: customer.map(Into::into),
+            balance_before: Decimal::from(balance),
+            settled_before: false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_delete_of_an_insert_is_the_last_of_those_that_count(
+            places in proptest::collection::btree_set((0..3_i32, 0..6_i64), 0..8), partition in 0..3_i32, offset in 0..6_i64,
+        ) {
+            let topic = Topic::intern("staging.test");
+            let lies = |partition, offset, nth: usize| {
+                let nth = i64::try_from(nth).unwrap();
+                (Partition { topic, partition }, offset, delete("A", None, nth))
+            };
+            let all: Vec<_> = places.into_iter().enumerate().map(|(nth, (partition, offset))| lies(partition, offset, nth)).collect();
+            let own = Partition { topic, partition };
+            let wanted = all.iter().rfind(|(other, at, _)| *other != own || *at < offset).map(|(.., delete)| delete.clone());
+            let deletes = Deletes { by_number: HashMap::from([("A".into(), all)]), ..Deletes::default() };
+            prop_assert_eq!(deletes.of_same_row(&"A".into(), own, offset), wanted.as_ref());
         }
     }
 }

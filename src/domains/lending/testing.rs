@@ -102,7 +102,7 @@ pub(crate) fn unmatched(amount: &str, type_id: i64) -> MovementCase {
         movement: movement(amount, type_id),
         correlation: Correlation::Unmatched,
         matched: None,
-        related: Vec::new(),
+        together: None,
     }
 }
 
@@ -111,12 +111,7 @@ pub(crate) fn matched(amount: &str, type_id: i64, before: &str, after: Agreement
     let update = agreement(3, Op::Update, "0000002b:00000d90:0002");
     let change =
         BalanceChange { change: update, sequence: 2, stamp: at(NOON + 40), balance_before: dec(before), after: Arc::new(after) };
-    MovementCase {
-        correlation: Correlation::Matched,
-        matched: Some(Arc::new(change)),
-        related: vec![update],
-        ..unmatched(amount, type_id)
-    }
+    MovementCase { correlation: Correlation::Matched, matched: Some(Arc::new(change)), ..unmatched(amount, type_id) }
 }
 
 pub(crate) fn settlement(final_payment: Option<FinalPayment>, after: AgreementImage) -> SettlementCase {

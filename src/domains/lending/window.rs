@@ -1,5 +1,6 @@
 //! Correlation: what is open for one agreement, and how its changes find each other.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -15,27 +16,25 @@ use crate::event::money::Exact;
 use crate::time::Timestamp;
 
 /// What is open for one agreement.
+///
+/// An agreement can have thousands of movements in one commit, so what is done for each of them is not done to all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgreementWindow {
-    /// Pending movements, and payments that a settlement may still ask for. In merged order.
-    movements: Vec<Tracked>,
+    /// Neither matched nor expired. In merged order.
+    pending: VecDeque<Movement>,
+    /// The last payment among those that were matched, until its deadline: a settlement may name it as its final payment. One
+    /// that came before it never is.
+    last_matched: Option<Matched>,
     /// Balance changes that wait for their movement. In merged order.
-    waiting: Vec<Arc<BalanceChange>>,
+    waiting: VecDeque<Arc<BalanceChange>>,
     /// Settlements that are not judged yet. In merged order.
     settlements: Vec<OpenSettlement>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Tracked {
+struct Matched {
     movement: Movement,
-    state: State,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum State {
-    Pending,
-    /// Judged; kept until its deadline, since a settlement may name it as its final payment.
-    Matched(MatchedWith),
+    with: MatchedWith,
 }
 
 /// What a settlement needs to know of the balance change that a payment was matched with.
@@ -56,7 +55,8 @@ struct OpenSettlement {
     stamp: Timestamp,
     occurred_at: Timestamp,
     after: Arc<AgreementImage>,
-    /// The final payment, by its place in merged order, once it is known.
+    /// The final payment, by its place in merged order, once it is known. It is pending: a settlement whose payment is not is
+    /// judged.
     payment: Option<Sequence>,
 }
 
@@ -96,18 +96,18 @@ impl BalanceChange {
 
 impl AgreementWindow {
     pub(super) fn is_closed(&self) -> bool {
-        self.movements.is_empty() && self.waiting.is_empty() && self.settlements.is_empty()
+        self.pending.is_empty() && self.last_matched.is_none() && self.waiting.is_empty() && self.settlements.is_empty()
     }
 
     /// How many movements, balance changes and settlements are open.
     #[must_use]
     pub fn open(&self) -> (usize, usize, usize) {
-        let pending = self.movements.iter().filter(|tracked| tracked.state == State::Pending).count();
-        (pending, self.waiting.len(), self.settlements.len())
+        (self.pending.len(), self.waiting.len(), self.settlements.len())
     }
 
     pub(super) fn deadlines(&self, deadline: &mut dyn FnMut(Timestamp, Sequence)) {
-        self.movements.iter().for_each(|tracked| deadline(tracked.movement.stamp, tracked.movement.sequence));
+        let matched = self.last_matched.iter().map(|matched| &matched.movement);
+        self.pending.iter().chain(matched).for_each(|movement| deadline(movement.stamp, movement.sequence));
         self.waiting.iter().for_each(|change| deadline(change.stamp, change.sequence));
         self.settlements.iter().for_each(|settlement| deadline(settlement.stamp, settlement.sequence));
     }
@@ -145,27 +145,26 @@ impl AgreementWindow {
             date: insert.date,
         };
         if movement.amount.is_zero() {
-            return judge_movement(movement, Correlation::Matched, None, Vec::new(), context);
+            return judge_movement(movement, Correlation::Matched, None, None, context);
         }
-        let partner = self.waiting.iter().position(|waiting| movement.explains(waiting.difference()));
         let can_settle = movement.can_settle();
-        match partner {
-            Some(index) => {
-                let balance = self.waiting.remove(index);
-                let related = vec![balance.change];
-                if can_settle {
-                    let state = State::Matched(MatchedWith::of(&balance));
-                    self.track(movement.clone(), state, context);
-                }
-                judge_movement(movement, Correlation::Matched, Some(balance), related, context);
-            }
-            None => self.track(movement, State::Pending, context),
-        }
         if can_settle {
-            for settlement in self.settlements.iter_mut().filter(|settlement| settlement.payment.is_none()) {
-                settlement.payment = Some(sequence);
+            self.settlements.iter_mut().for_each(|settlement| settlement.payment = settlement.payment.or(Some(sequence)));
+        }
+        match self.waiting.iter().position(|waiting| movement.explains(waiting.difference())) {
+            Some(index) => {
+                let balance = self.waiting.remove(index).expect("the position was just found");
+                if can_settle {
+                    // it was never pending, so nothing else sets its deadline
+                    context.keep_open();
+                }
+                judge_movement(movement.clone(), Correlation::Matched, Some(Arc::clone(&balance)), None, context);
+                self.settle(movement, &balance, context);
             }
-            self.judge_settlements_paid_by(sequence, context);
+            None => {
+                self.pending.push_back(movement);
+                context.keep_open();
+            }
         }
     }
 
@@ -184,112 +183,101 @@ impl AgreementWindow {
             self.apply_balance(BalanceChange { change, sequence, stamp, balance_before, after: Arc::clone(&after) }, context);
         }
         if settles {
-            let payment = self.movements.iter().rev().find(|tracked| tracked.movement.can_settle());
-            let still_open = payment.is_none_or(|payment| payment.state == State::Pending);
-            let payment = payment.map(|payment| payment.movement.sequence);
-            let settlement = OpenSettlement { change, sequence, stamp, occurred_at, after, payment };
-            if still_open {
-                self.settlements.push(settlement);
-                context.keep_open();
-            } else {
-                self.judge_settlement(settlement, context);
+            let pending = self.pending.iter().rfind(|movement| movement.can_settle()).map(|movement| movement.sequence);
+            let mut settlement = OpenSettlement { change, sequence, stamp, occurred_at, after, payment: pending };
+            match &self.last_matched {
+                Some(matched) if pending.is_none_or(|pending| pending < matched.movement.sequence) => {
+                    settlement.payment = Some(matched.movement.sequence);
+                    judge_settlement(settlement, Some((&matched.movement, Some(&matched.with))), context);
+                }
+                _ => {
+                    self.settlements.push(settlement);
+                    context.keep_open();
+                }
             }
         }
     }
 
     fn apply_balance(&mut self, balance: BalanceChange, context: &mut LendingContext<'_>) {
         let balance = Arc::new(balance);
-        let Some((partners, correlation)) = self.partners(&balance, context) else {
-            self.waiting.push(balance);
+        let Some((partners, correlation)) = self.take_partners(&balance, context) else {
+            self.waiting.push_back(balance);
             return context.keep_open();
         };
-        let mut matched = Vec::with_capacity(partners.len());
-        for &index in &partners {
-            let tracked = &mut self.movements[index];
-            tracked.state = State::Matched(MatchedWith::of(&balance));
-            matched.push(tracked.movement.clone());
-        }
-        self.movements.retain(|tracked| tracked.state == State::Pending || tracked.movement.can_settle());
-        // all of them came before the balance change
-        let changes: Vec<ChangeRef> = matched.iter().map(|movement| movement.change).chain([balance.change]).collect();
-        let sequences: Vec<Sequence> = matched.iter().map(|movement| movement.sequence).collect();
-        for (place, movement) in matched.into_iter().enumerate() {
-            let related = changes.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, change)| *change).collect();
-            judge_movement(movement, correlation, Some(Arc::clone(&balance)), related, context);
+        let together = (partners.len() > 1).then(|| partners.iter().map(|movement| movement.change).collect::<Arc<[_]>>());
+        for movement in &partners {
+            judge_movement(movement.clone(), correlation, Some(Arc::clone(&balance)), together.clone(), context);
         }
         // all were matched at one moment: the movements first, then what waited for one of them
-        for sequence in sequences {
-            self.judge_settlements_paid_by(sequence, context);
+        for movement in partners {
+            self.settle(movement, &balance, context);
         }
     }
 
-    /// The pending movements that explain a balance change: by position, in merged order.
-    fn partners(&self, balance: &BalanceChange, context: &LendingContext<'_>) -> Option<(Vec<usize>, Correlation)> {
+    /// Takes out the pending movements that explain a balance change.
+    fn take_partners(&mut self, balance: &BalanceChange, context: &LendingContext<'_>) -> Option<(Vec<Movement>, Correlation)> {
         let difference = balance.difference();
-        let pending = || self.movements.iter().enumerate().filter(|(_, tracked)| tracked.state == State::Pending);
-        if let Some((index, _)) = pending().find(|(_, tracked)| tracked.movement.explains(difference)) {
-            return Some((vec![index], Correlation::Matched));
+        if let Some(index) = self.pending.iter().position(|movement| movement.explains(difference)) {
+            return Some((self.pending.remove(index).into_iter().collect(), Correlation::Matched));
         }
-        let together: Vec<(usize, Exact)> =
-            pending().filter_map(|(index, tracked)| Some((index, tracked.movement.expected_change()?))).collect();
-        if together.len() >= 2 && together.iter().map(|(_, change)| *change).sum::<Exact>() == difference {
-            return Some((together.into_iter().map(|(index, _)| index).collect(), Correlation::Aggregated));
+        let expected = self.pending.iter().filter_map(Movement::expected_change);
+        let (count, sum) = expected.fold((0, Exact::ZERO), |(count, sum), change| (count + 1, sum + change));
+        if count >= 2 && sum == difference {
+            let (together, others) =
+                self.pending.drain(..).partition::<Vec<_>, _>(|movement| movement.expected_change().is_some());
+            self.pending = others.into();
+            return Some((together, Correlation::Aggregated));
         }
         if balance.after.balance.is_zero() && difference.is_negative() {
-            let (index, last) = pending().rfind(|(_, tracked)| tracked.movement.class == Class::Payment)?;
-            let off_by = (Exact::from(last.movement.amount) + difference).abs();
+            let index = self.pending.iter().rposition(|movement| movement.class == Class::Payment)?;
+            let off_by = (Exact::from(self.pending[index].amount) + difference).abs();
             if off_by <= Exact::from(context.rules.window.closing_tolerance) {
-                return Some((vec![index], Correlation::Closing));
+                return Some((self.pending.remove(index).into_iter().collect(), Correlation::Closing));
             }
         }
         None
     }
 
-    fn track(&mut self, movement: Movement, state: State, context: &mut LendingContext<'_>) {
-        self.movements.push(Tracked { movement, state });
-        context.keep_open();
+    /// What follows from a movement's match, once it is judged: settlements that waited for it are judged, and those to come
+    /// may name it.
+    fn settle(&mut self, movement: Movement, balance: &BalanceChange, context: &mut LendingContext<'_>) {
+        if !movement.can_settle() {
+            return;
+        }
+        let with = MatchedWith::of(balance);
+        for settlement in self.take_settlements(|settlement| settlement.payment == Some(movement.sequence)) {
+            judge_settlement(settlement, Some((&movement, Some(&with))), context);
+        }
+        if self.last_matched.as_ref().is_none_or(|last| last.movement.sequence < movement.sequence) {
+            self.last_matched = Some(Matched { movement, with });
+        }
     }
 
     /// Closes what the change with this sequence left open.
     pub(super) fn expire(&mut self, opened: Sequence, context: &mut LendingContext<'_>) {
-        if let Some(index) = self.movements.iter().position(|tracked| tracked.movement.sequence == opened) {
-            let tracked = self.movements.remove(index);
-            if tracked.state == State::Pending {
-                let movement = tracked.movement.clone();
-                judge_movement(movement, Correlation::Unmatched, None, Vec::new(), context);
-                for settlement in self.take_settlements(|settlement| settlement.payment == Some(opened)) {
-                    judge_settlement(settlement, Some(&tracked), context);
-                }
+        if let Some(movement) = self.pending_at(opened).and_then(|index| self.pending.remove(index)) {
+            judge_movement(movement.clone(), Correlation::Unmatched, None, None, context);
+            for settlement in self.take_settlements(|settlement| settlement.payment == Some(opened)) {
+                judge_settlement(settlement, Some((&movement, None)), context);
             }
         }
-        if let Some(index) = self.waiting.iter().position(|balance| balance.sequence == opened) {
+        self.last_matched.take_if(|last| last.movement.sequence == opened);
+        if let Ok(index) = self.waiting.binary_search_by_key(&opened, |balance| balance.sequence) {
             self.waiting.remove(index);
             context.count(label::UNEXPLAINED);
         }
         for settlement in self.take_settlements(|settlement| settlement.sequence == opened) {
-            self.judge_settlement(settlement, context);
+            let payment = settlement.payment.and_then(|payment| self.pending_at(payment)).map(|index| &self.pending[index]);
+            judge_settlement(settlement, payment.map(|movement| (movement, None)), context);
         }
     }
 
-    /// Judges the settlements whose final payment this is, if it is no longer pending.
-    fn judge_settlements_paid_by(&mut self, payment: Sequence, context: &mut LendingContext<'_>) {
-        let pending = |tracked: &Tracked| tracked.movement.sequence == payment && tracked.state == State::Pending;
-        if self.settlements.is_empty() || self.movements.iter().any(pending) {
-            return;
-        }
-        for settlement in self.take_settlements(|settlement| settlement.payment == Some(payment)) {
-            self.judge_settlement(settlement, context);
-        }
+    fn pending_at(&self, sequence: Sequence) -> Option<usize> {
+        self.pending.binary_search_by_key(&sequence, |movement| movement.sequence).ok()
     }
 
     fn take_settlements(&mut self, which: impl Fn(&OpenSettlement) -> bool) -> Vec<OpenSettlement> {
         self.settlements.extract_if(.., |settlement| which(settlement)).collect()
-    }
-
-    fn judge_settlement(&self, settlement: OpenSettlement, context: &mut LendingContext<'_>) {
-        let payment =
-            settlement.payment.and_then(|sequence| self.movements.iter().find(|tracked| tracked.movement.sequence == sequence));
-        judge_settlement(settlement, payment, context);
     }
 }
 
@@ -308,7 +296,7 @@ fn judge_movement(
     movement: Movement,
     correlation: Correlation,
     matched: Option<Arc<BalanceChange>>,
-    related: Vec<ChangeRef>,
+    together: Option<Arc<[ChangeRef]>>,
     context: &mut LendingContext<'_>,
 ) {
     context.count(match correlation {
@@ -318,24 +306,26 @@ fn judge_movement(
         Correlation::Unmatched => label::UNMATCHED,
     });
     let agreement = context.key.clone();
-    context.judge(Case::Movement(MovementCase { agreement, movement, correlation, matched, related }));
+    context.judge(Case::Movement(MovementCase { agreement, movement, correlation, matched, together }));
 }
 
-fn judge_settlement(settlement: OpenSettlement, payment: Option<&Tracked>, context: &mut LendingContext<'_>) {
+/// `payment` comes with what it was matched with, if it was.
+fn judge_settlement(
+    settlement: OpenSettlement,
+    payment: Option<(&Movement, Option<&MatchedWith>)>,
+    context: &mut LendingContext<'_>,
+) {
     context.count(label::SETTLEMENT);
     let mut related = Vec::new();
-    let final_payment = payment.map(|Tracked { movement, state }| {
+    let final_payment = payment.map(|(movement, matched)| {
         related.push((movement.sequence, movement.change));
-        let balances = match state {
-            State::Pending => None,
-            State::Matched(matched) => {
-                if matched.sequence != settlement.sequence {
-                    related.push((matched.sequence, matched.change));
-                }
-                Some((matched.balance_before, matched.balance_after))
-            }
-        };
-        FinalPayment { movement: movement.clone(), balances }
+        related.extend(
+            matched.filter(|matched| matched.sequence != settlement.sequence).map(|matched| (matched.sequence, matched.change)),
+        );
+        FinalPayment {
+            movement: movement.clone(),
+            balances: matched.map(|matched| (matched.balance_before, matched.balance_after)),
+        }
     });
     related.sort_unstable_by_key(|(sequence, _)| *sequence);
     context.judge(Case::Settlement(SettlementCase {

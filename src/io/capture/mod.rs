@@ -22,6 +22,9 @@ pub use write::{Parts, write_line};
 
 /// Bytes that a chunk has at least, unless the file ends; a longer line makes a longer chunk.
 const CHUNK: usize = 4 << 20;
+/// Bytes that a line has at most: several times what a broker takes. A file of another kind may have no line end at all, and
+/// must not fill the memory before it is refused.
+const LONGEST_LINE: usize = 128 << 20;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -34,6 +37,8 @@ pub enum CaptureError {
     NoMatch(String),
     #[error("cannot read {name}")]
     Read { name: String, source: io::Error },
+    #[error("{name}: a line is longer than {} MiB", LONGEST_LINE >> 20)]
+    LongLine { name: String },
     #[error("{name}:{line}: not a line of a capture file")]
     Line { name: String, line: u64, source: LineError },
 }
@@ -43,7 +48,9 @@ impl CaptureError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Line { .. } => Some("a capture file is what `kcat -C -J` prints: one JSON object a line"),
+            Self::Line { .. } | Self::LongLine { .. } => {
+                Some("a capture file is what `kcat -C -J` prints: one JSON object a line")
+            }
             Self::Read { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => {
                 Some("the compressed file is cut off: was it still being written?")
             }
@@ -99,6 +106,14 @@ impl Captures {
         });
         let total = sizes.sum();
         Ok(Self { files: files.into_iter(), open: None, next_chunk: 0, consumed: Arc::default(), total })
+    }
+
+    /// The files that are yet to be opened.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.as_slice().iter().filter_map(|input| match input {
+            Input::Stdin => None,
+            Input::File(path) => Some(path.as_path()),
+        })
     }
 
     /// Bytes of all files as they lie on disk; `None` where that cannot be known.
@@ -233,6 +248,9 @@ impl Open {
                 return Ok(Some(bytes));
             }
             searched = bytes.len();
+            if searched > LONGEST_LINE {
+                return Err(CaptureError::LongLine { name: self.name.to_string() });
+            }
         }
     }
 }
@@ -316,6 +334,12 @@ mod tests {
         let long = "x".repeat(2 * CHUNK + 17);
         let text = format!("a\n{long}\nb\n{long}");
         assert_eq!(read(&[file(folder.path(), "long", text.as_bytes())]).unwrap(), ["a", &long, "b", &long]);
+    }
+
+    #[test]
+    fn a_file_without_line_ends_is_refused_before_it_fills_the_memory() {
+        let error = read(&["/dev/zero".to_owned()]).unwrap_err();
+        assert!(matches!(&error, CaptureError::LongLine { name } if name == "/dev/zero"), "{error:?}");
     }
 
     #[test]

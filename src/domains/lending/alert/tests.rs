@@ -125,7 +125,8 @@ fn case(alert: &Value) -> Case {
                     after: Arc::new(image(alert, balance_after)),
                 })
             }),
-            related,
+            // where an aggregated movement itself stands among the others does not matter to its own alert
+            together: (related.len() > 1).then(|| related[..related.len() - 1].into()),
         }),
     }
 }

@@ -388,12 +388,14 @@ mod explanations {
         );
         let mut several = matched("400.00", 12, "9000.00", image("8500.00"));
         several.correlation = Matching::Aggregated;
-        several.related.insert(0, transaction(6, 9_924_770, "0000002b:00000d70:0005"));
+        let mut movements = vec![transaction(6, 9_924_770, "0000002b:00000d70:0005"), several.movement.change];
+        several.together = Some(movements.clone().into());
         assert_eq!(
             first(Case::Movement(several.clone()), &answer),
             "Payment of 400.00 on FRM0001544 is 173.9 % of the 230.00 expected for 2026-01 (payment profile); R1 allows 150 %, which is 345.00; one balance update covers it and 1 other movement; the balance fell from 9,000.00 to 8,500.00."
         );
-        several.related.insert(0, transaction(5, 9_924_769, "0000002b:00000d6f:0005"));
+        movements.insert(0, transaction(5, 9_924_769, "0000002b:00000d6f:0005"));
+        several.together = Some(movements.into());
         assert!(first(Case::Movement(several), &answer).contains("it and 2 other movements"));
         let mut closing = matched("400.00", 12, "400.53", image("0.00"));
         closing.correlation = Matching::Closing;
