@@ -1,4 +1,5 @@
 //! What went wrong once, through the real binary.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
