@@ -4,8 +4,9 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use common::{root, run, tidewaiter};
 use serde_json::Value;
@@ -209,4 +210,35 @@ fn what_is_missing_is_told_with_advice() {
         assert_eq!(said.out, "", "{args:?}");
         assert!(said.err.starts_with("error: ") && said.err.contains(error) && said.err.contains(hint), "{args:?}: {}", said.err);
     }
+}
+
+#[test]
+fn a_signal_leaves_nothing_half_written() {
+    let scripts = folder(&[("slow.sql", &format!("{LUMP_SUM}WAITFOR DELAY '00:10:00'\n"))]);
+    let written = path(&scripts, "alerts.jsonl");
+    let mut command = replay(&[&path(&scripts, "slow.sql"), "--alerts", &written, "--real-time"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    // the alerts are there, so the file is begun
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert_eq!(lines.take_while(|line| !line.contains("R2 lump sum")).count(), 2);
+    assert_eq!(fs::read_dir(scripts.path()).unwrap().count(), 2);
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(fs::read_dir(scripts.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_book_whose_messages_cannot_be_read_says_so() {
+    let schema = fs::read_to_string(root().join("deploy/sql/schema.sql")).unwrap();
+    let capture = "@source_name   = N'Transaction',";
+    assert!(schema.contains(capture));
+    let narrow = format!("{capture} @captured_column_list = N'TransCounter, TransAgreementNumber, TransDate, TransTypeID',");
+    let files = folder(&[("schema.sql", &schema.replace(capture, &narrow)), ("lump.sql", LUMP_SUM)]);
+    let said = says(&["--setup", &path(&files, "schema.sql"), "--setup", "deploy/sql/seed.sql", &path(&files, "lump.sql")], 0);
+    assert!(
+        said.err.contains("note: a message went to the dead letters: sentinel.SentinelMock.dbo.Transaction/"),
+        "{}",
+        said.err
+    );
+    assert!(said.err.contains("TransNetPayment"), "{}", said.err);
 }

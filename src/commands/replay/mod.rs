@@ -270,6 +270,11 @@ impl Audience for Seats<'_> {
         self.alerts.push(Raised { name: shown.name(), commit_lsn: shown.trigger.commit_lsn });
         Ok(())
     }
+
+    fn bad(&mut self, message: &str) {
+        // told like the scripts' own words; nobody may be listening
+        writeln!(std::io::stderr(), "note: a message went to the dead letters: {message}").ok();
+    }
 }
 
 /// Says what each script raised, and whether that is what it must raise.

@@ -49,8 +49,8 @@ pub(crate) fn from_binary(bytes: &[u8], to: Type) -> Option<NaiveDateTime> {
         (Type::SmallDateTime, [days @ .., c, d]) if days.len() == 2 => {
             since(base_date(), big(days), TimeDelta::minutes(big(&[*c, *d])))
         }
-        (Type::Date, [days @ .., 0]) if days.len() == 3 => since(first()?, little(days), TimeDelta::zero()),
-        (Type::Date, days) if days.len() == 3 => since(first()?, little(days), TimeDelta::zero()),
+        // three bytes, and often one of padding
+        (Type::Date, [days @ .., 0] | days) if days.len() == 3 => since(first()?, little(days), TimeDelta::zero()),
         // the decimals, then the fractions of a second, then the days
         (Type::DateTime2(_), [digits @ 0..=7, time @ .., a, b, c]) if (3..=5).contains(&time.len()) => {
             let nanos = little(time).checked_mul(NANOS_PER_SECOND / 10_i64.pow(u32::from(*digits)))?;
