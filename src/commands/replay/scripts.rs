@@ -100,7 +100,7 @@ impl Plan {
         self.watched.push(path.to_owned());
         let listed = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut files = listed.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
-        files.retain(|file| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")));
+        files.retain(|file| is_script(file));
         files.sort();
         if files.is_empty() {
             return Err(advise(anyhow::anyhow!("{} holds no script", path.display()), "scripts are files that end in .sql"));
@@ -127,6 +127,15 @@ impl Plan {
     fn expect(&mut self, folder: &Path, expected: Vec<(String, Raised)>) {
         self.expected.extend(expected.into_iter().map(|(name, raised)| (folder.join(name).display().to_string(), raised)));
     }
+}
+
+fn is_script(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql"))
+}
+
+/// Whether a file of a folder matters to a replay of the folder.
+pub(super) fn is_read(path: &Path) -> bool {
+    is_script(path) || path.ends_with(EXPECTATIONS)
 }
 
 fn read(path: &Path) -> anyhow::Result<Script> {

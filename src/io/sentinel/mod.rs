@@ -188,13 +188,18 @@ impl Sentinel {
                 None if dynamic => continue,
                 None => format!("there is no procedure {name}, and no script up to here makes it"),
             };
+            let hint = if statement.text.to_ascii_uppercase().starts_with("EXEC") {
+                "procedures are made with CREATE PROCEDURE, in this script or one before it".to_owned()
+            } else {
+                format!("a statement that begins with no keyword calls a procedure: is {name} misspelt?")
+            };
             errors.push(ScriptError {
                 file: script.name.clone(),
                 line: statement.line,
                 statement: statement.text.to_string(),
                 number: None,
                 message,
-                hint: Some("procedures are made with CREATE PROCEDURE, in this script or one before it".to_owned()),
+                hint: Some(hint),
             });
         }
         errors
