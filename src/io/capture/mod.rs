@@ -67,6 +67,8 @@ pub struct Captures {
     next_chunk: u64,
     consumed: Arc<AtomicU64>,
     total: Option<u64>,
+    /// Buffers of chunks that are done: warm memory, where new pages would have to be cleared first.
+    spare: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +109,7 @@ impl Captures {
             Input::File(path) => path.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len()),
         });
         let total = sizes.sum();
-        Ok(Self { files: files.into_iter(), open: None, next_chunk: 0, consumed: Arc::default(), total })
+        Ok(Self { files: files.into_iter(), open: None, next_chunk: 0, consumed: Arc::default(), total, spare: Vec::new() })
     }
 
     /// The files that are yet to be opened.
@@ -137,6 +139,14 @@ impl Captures {
         self.next_chunk
     }
 
+    /// Takes back the buffer of a chunk that is done.
+    pub fn recycle(&mut self, chunk: Chunk) {
+        // a line that was longer than a chunk must not leave its room behind
+        if chunk.bytes.capacity() <= 2 * CHUNK {
+            self.spare.push(chunk.bytes);
+        }
+    }
+
     /// The next chunk; `None` at the end of the last file.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, CaptureError> {
         loop {
@@ -147,7 +157,7 @@ impl Captures {
                     Some(input) => none.insert(Open::new(&input, &self.consumed)?),
                 },
             };
-            match open.lines()? {
+            match open.lines(self.spare.pop().unwrap_or_default())? {
                 Some(bytes) => {
                     let number = self.next_chunk;
                     self.next_chunk += 1;
@@ -231,8 +241,9 @@ impl Open {
     }
 
     /// The next lines; `None` at the end.
-    fn lines(&mut self) -> Result<Option<Vec<u8>>, CaptureError> {
-        let mut bytes = std::mem::take(&mut self.rest);
+    fn lines(&mut self, mut bytes: Vec<u8>) -> Result<Option<Vec<u8>>, CaptureError> {
+        bytes.clear();
+        bytes.append(&mut self.rest);
         bytes.reserve(CHUNK.saturating_sub(bytes.len()) + (64 << 10));
         let mut searched = 0;
         loop {
@@ -253,7 +264,8 @@ impl Open {
                 return Ok((!bytes.is_empty()).then_some(bytes));
             }
             if let Some(end) = memrchr(b'\n', &bytes[searched..]) {
-                self.rest = bytes.split_off(searched + end + 1);
+                self.rest.extend_from_slice(&bytes[searched + end + 1..]);
+                bytes.truncate(searched + end + 1);
                 return Ok(Some(bytes));
             }
             searched = bytes.len();
