@@ -100,7 +100,13 @@ fn every_needed_column_is_named_where_it_is_missing_or_null() {
             }
         }
         for value in [None, Some(Value::Null)] {
-            let bad = bad(decode(topic, &with(message.clone(), &format!("/{image}"), value)));
+            let without = decode(topic, &with(message.clone(), &format!("/{image}"), value));
+            // a snapshot's row is looked at where it is there, and asked for nothing
+            if message["op"] == "r" {
+                assert_eq!(without, Decoded::Ignored("snapshot"));
+                continue;
+            }
+            let bad = bad(without);
             assert_eq!((bad.reason, bad.detail), ("missing", format!("{image} is missing or null")));
         }
     }
