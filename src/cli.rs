@@ -85,8 +85,8 @@ pub enum Target {
 /// partitions are interleaved in the files does not matter, and memory does not grow with them.
 #[derive(Debug, Args)]
 pub struct Backtest {
-    /// Capture file, glob pattern, or - for standard input; repeatable.
-    #[arg(long, value_name = "CAPTURE", required = true, value_hint = ValueHint::FilePath)]
+    /// Capture files, glob patterns, or - for standard input; repeatable.
+    #[arg(long, value_name = "CAPTURE", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
     pub input: Vec<String>,
 
     /// SQLite file with the tables Agreement, PaymentProfile and CustomProfile; without it no expected payment is known.
@@ -180,7 +180,7 @@ pub struct Check {
 
 fn local_time(text: &str) -> Result<NaiveDateTime, String> {
     let midnight = || text.parse::<NaiveDate>().ok().map(|date| date.and_time(chrono::NaiveTime::MIN));
-    ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
+    ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"]
         .iter()
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
         .or_else(midnight)
@@ -204,7 +204,8 @@ mod tests {
         assert_eq!(at("2026-03-15T09:00").as_deref(), Ok("2026-03-15 09:00:00"));
         assert_eq!(at("2026-03-15T09:00:01").as_deref(), Ok("2026-03-15 09:00:01"));
         assert_eq!(at("2026-03-15").as_deref(), Ok("2026-03-15 00:00:00"));
-        for text in ["", "2026-02-30T09:00", "2026-03-15 09:00", "2026-03-15T09:00Z", "2026-03-15T24:00"] {
+        assert_eq!(at("2026-03-15 09:00").as_deref(), Ok("2026-03-15 09:00:00"));
+        for text in ["", "2026-02-30T09:00", "2026-03-15T09:00Z", "2026-03-15T24:00"] {
             assert!(at(text).is_err(), "{text}");
         }
     }

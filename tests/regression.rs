@@ -1,5 +1,4 @@
 //! What went wrong once, through the real binary.
-
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod common;
@@ -89,4 +88,27 @@ fn bad_messages_behind_the_last_change_are_written_and_counted_all() {
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(summary["records"], BAD + 1);
     assert_eq!(summary["bad_messages"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>(), BAD as u64);
+}
+
+#[test]
+fn several_captures_may_follow_one_input_as_a_shell_expands_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, lines) in [("a.jsonl", [payment(1, 1, 0)]), ("b.jsonl", [payment(2, 2, 1)])] {
+        std::fs::rename(capture(folder.path(), lines), folder.path().join(name)).unwrap();
+    }
+    let mut command = tidewaiter();
+    command.current_dir(folder.path()).args(["backtest", "--input", "b.jsonl", "a.jsonl", "--alerts", "alerts.out"]);
+    run(&mut command, 0);
+    assert_eq!(json_lines(&folder.path().join("alerts.out")).len(), 2);
+}
+
+#[test]
+fn messages_that_cannot_be_read_are_told_with_what_can_be_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = capture(folder.path(), [payment(1, 1, 0), payment(2, 2, 1)]);
+    let output = run(tidewaiter().args(["backtest", "--decimals", "precise", "--input"]).arg(input), 0);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let first =
+        "note: the first message that could not be read: sentinel.SentinelMock.dbo.Transaction/0/0: after.TransNetPayment";
+    assert!(said.starts_with(first) && said.contains("hint: "), "{said}");
 }

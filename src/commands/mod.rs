@@ -3,6 +3,7 @@
 mod backtest;
 mod book;
 mod check;
+mod interrupt;
 mod output;
 mod replay;
 mod run;
@@ -23,8 +24,8 @@ const ERROR: u8 = 2;
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
-        Command::Replay(args) => replay::run(&args),
-        Command::Backtest(args) => backtest::run(&args),
+        Command::Replay(args) => interrupt::cleans_up().and_then(|()| replay::run(&args)),
+        Command::Backtest(args) => interrupt::cleans_up().and_then(|()| backtest::run(&args)),
         Command::Check(args) => check::run(&args),
     };
     result.unwrap_or_else(|error| {

@@ -20,6 +20,13 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
+    /// Where it came from and what is wrong with it, in one line, and below it what can be done.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+        format!("{}: {}{hint}", self.origin, self.detail)
+    }
+
     #[must_use]
     pub fn new(record: &Record<'_>, bad: &BadMessage) -> Self {
         Self {

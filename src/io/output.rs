@@ -1,10 +1,23 @@
 //! Output files that appear whole or not at all.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
+
+/// Temporary names in use: a signal ends the process without dropping anything.
+static INCOMPLETE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Removes what is not complete. For the end of a process that is interrupted.
+pub fn discard_incomplete() {
+    for path in &*INCOMPLETE.lock().unwrap_or_else(PoisonError::into_inner) {
+        // the process ends; there is nobody to tell
+        std::fs::remove_file(path).ok();
+    }
+}
 
 /// A file under a temporary name in its own folder, renamed when it is complete; dropped before that, it is gone.
 /// What is not a regular file (a pipe, a terminal, `/dev/stdout`) is written as it comes.
@@ -55,8 +68,12 @@ impl OutputFile {
             let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let name = path.file_name().unwrap_or_default();
+            // a folder that is missing is told by this error, without the temporary name
+            folder.metadata().map_err(failed)?;
             let file = tempfile::Builder::new().prefix(name).suffix(".partial").permissions(permissions()).tempfile_in(folder);
-            Target::Temporary(BufWriter::with_capacity(BUFFER, file.map_err(failed)?))
+            let file = file.map_err(failed)?;
+            INCOMPLETE.lock().unwrap_or_else(PoisonError::into_inner).insert(file.path().to_owned());
+            Target::Temporary(BufWriter::with_capacity(BUFFER, file))
         };
         Ok(Self { path: path.to_owned(), target })
     }
@@ -76,7 +93,10 @@ impl OutputFile {
             Target::Direct(mut file) => file.flush(),
             Target::Temporary(file) => file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| {
                 let target = path.canonicalize().unwrap_or_else(|_| path.clone());
-                file.persist(target).map(drop).map_err(|error| error.error)
+                let temporary = file.path().to_owned();
+                file.persist(target).map_err(|error| error.error)?;
+                INCOMPLETE.lock().unwrap_or_else(PoisonError::into_inner).remove(&temporary);
+                Ok(())
             }),
         };
         done.map_err(|source| OutputError { path, source })

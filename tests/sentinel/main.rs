@@ -6,6 +6,7 @@ mod capture;
 mod definitions;
 mod errors;
 mod flow;
+mod foreign_habits;
 mod functions;
 mod others_scripts;
 mod queries;

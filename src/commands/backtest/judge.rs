@@ -125,6 +125,7 @@ fn write_down<L: Lookup<Question, Answer>>(
         tally.counts.add_all(&batch.counts);
         for letter in &batch.dead_letters {
             *tally.bad_messages.entry(letter.reason.clone()).or_default() += 1;
+            tally.first_bad.get_or_insert_with(|| letter.told());
             files.dead_letter(letter)?;
         }
         lookup.outdated(&batch.outdated);

@@ -73,6 +73,10 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
         }
     }
     output.finish()?;
+    if let Some(bad) = &tally.first_bad {
+        // nobody may be listening; the summary counts them
+        writeln!(std::io::stderr(), "note: the first message that could not be read: {bad}").ok();
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -60,7 +60,10 @@ fn next(
             Err(error) => return Some((captures.give_up(), Err(error.into()))),
         }
     };
-    Some((chunk.number, decode(&chunk, lending, labels)))
+    let decoded = decode(&chunk, lending, labels);
+    let number = chunk.number;
+    captures.lock().expect("no worker panics while it reads").recycle(chunk);
+    Some((number, decoded))
 }
 
 /// A chunk, decoded.

@@ -53,6 +53,8 @@ pub(super) struct Tally {
     pub changes: u64,
     pub counts: Counts,
     pub bad_messages: BTreeMap<String, u64>,
+    /// What is wrong with the first of them: mostly they have one cause.
+    pub first_bad: Option<String>,
     /// By rule and verdict, in the order of arrival.
     pub verdicts: Vec<((&'static str, Outcome), u64)>,
     pub alerts: BTreeMap<&'static str, u64>,

@@ -60,11 +60,11 @@ fn play(args: &cli::Replay, plan: &Plan) -> anyhow::Result<ExitCode> {
 
     let mut sentinel = Sentinel::new(ReplayClock::new(args.at.unwrap_or_else(now)))?;
     for script in &plan.setup {
-        let parsed = parse(&sentinel, script)?;
+        let parsed = parse(&sentinel, std::slice::from_ref(script))?.remove(0);
         sentinel.run(&parsed, &mut SetUp).map_err(failed)?;
     }
     // all scripts are understood before the first one runs
-    let parsed = plan.scripts.iter().map(|script| parse(&sentinel, script)).collect::<Result<Vec<_>, _>>()?;
+    let parsed = parse(&sentinel, &plan.scripts)?;
 
     let (database, topics) = captured(&sentinel)?;
     let stage = Stage::start(&topics, rules)?;
@@ -78,6 +78,7 @@ fn play(args: &cli::Replay, plan: &Plan) -> anyhow::Result<ExitCode> {
         file,
         alerts: Vec::new(),
         last_commit: String::new(),
+        script: String::new(),
         failed: None,
     };
     let mut ends = Vec::new();
@@ -93,11 +94,20 @@ fn now() -> NaiveDateTime {
     chrono::DateTime::from_timestamp_millis(SystemClock.now().as_ms()).map(|now| now.naive_utc()).unwrap_or_default()
 }
 
-fn parse(sentinel: &Sentinel, script: &Script) -> anyhow::Result<Parsed> {
-    sentinel.parse(&script.name, &script.text).map_err(|errors| {
-        let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{} cannot be run as it is:\n{}", script.name, all.join("\n"))
-    })
+/// Understands scripts that run one after the other, or says what is wrong with any of them.
+fn parse(sentinel: &Sentinel, scripts: &[Script]) -> anyhow::Result<Vec<Parsed>> {
+    let mut parsed = Vec::new();
+    let mut wrong = Vec::new();
+    for script in scripts {
+        match sentinel.parse_after(&parsed, &script.name, &script.text) {
+            Ok(understood) => parsed.push(understood),
+            Err(errors) => {
+                let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                wrong.push(format!("{} cannot be run as it is:\n{}", script.name, all.join("\n")));
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(parsed) } else { Err(anyhow::anyhow!(wrong.join("\n"))) }
 }
 
 fn failed(error: impl std::fmt::Display) -> anyhow::Error {
@@ -139,12 +149,15 @@ struct Show {
     file: Option<OutputFile>,
     alerts: Vec<Raised>,
     last_commit: String,
+    /// The script that runs, for notes on it.
+    script: String,
     /// An observer cannot fail, so the first failure waits here for its script to end.
     failed: Option<anyhow::Error>,
 }
 
 impl Show {
     fn script(&mut self, sentinel: &mut Sentinel, script: &Parsed) -> anyhow::Result<()> {
+        script.name().clone_into(&mut self.script);
         let ran = sentinel.run(script, self);
         self.take_failure()?;
         ran.map_err(failed)
@@ -160,7 +173,7 @@ impl Show {
             }
         }
         let nothing = Script { name: "the end".to_owned(), text: "PRINT ''".to_owned() };
-        let nothing = parse(sentinel, &nothing)?;
+        let nothing = parse(sentinel, &[nothing])?.remove(0);
         sentinel.run(&nothing, &mut Last(self)).map_err(failed)?;
         self.take_failure()
     }
@@ -208,6 +221,11 @@ impl Observer for Show {
         writeln!(std::io::stderr(), "{text}").ok();
     }
 
+    fn noted(&mut self, line: u32, text: &str) {
+        // as above
+        writeln!(std::io::stderr(), "note: {}:{line}: {text}", self.script).ok();
+    }
+
     fn committed(&mut self, transaction: CapturedTransaction) {
         if self.failed.is_none()
             && let Err(error) = self.publish(&transaction)
@@ -251,6 +269,11 @@ impl Audience for Seats<'_> {
         }
         self.alerts.push(Raised { name: shown.name(), commit_lsn: shown.trigger.commit_lsn });
         Ok(())
+    }
+
+    fn bad(&mut self, message: &str) {
+        // told like the scripts' own words; nobody may be listening
+        writeln!(std::io::stderr(), "note: a message went to the dead letters: {message}").ok();
     }
 }
 

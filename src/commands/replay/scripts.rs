@@ -1,6 +1,6 @@
 //! Which scripts run, and what each must raise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -80,7 +80,9 @@ impl Plan {
             }
             plan.scripts = TEST_EVENTS.iter().map(owned).collect();
             let (name, text) = EXPECTED;
-            plan.expect(Path::new("test-events"), expectations(name, text).map_err(LoadError::Invalid)?);
+            let folder = Path::new("test-events");
+            let expected = expectations(name, text, |script| plan.runs(folder, script)).map_err(LoadError::Invalid)?;
+            plan.expect(folder, expected);
         }
         for path in scripts {
             plan.add(path)?;
@@ -98,7 +100,7 @@ impl Plan {
         self.watched.push(path.to_owned());
         let listed = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut files = listed.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
-        files.retain(|file| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")));
+        files.retain(|file| is_script(file));
         files.sort();
         if files.is_empty() {
             return Err(advise(anyhow::anyhow!("{} holds no script", path.display()), "scripts are files that end in .sql"));
@@ -109,15 +111,31 @@ impl Plan {
         self.watched.extend(files);
         let expected = path.join(EXPECTATIONS);
         if expected.exists() {
-            self.expect(path, config::load(&expected, expectations)?);
+            let read = |name: &str, text: &str| expectations(name, text, |script| self.runs(path, script));
+            let read = config::load(&expected, read)?;
+            self.expect(path, read);
             self.watched.push(expected);
         }
         Ok(())
     }
 
+    fn runs(&self, folder: &Path, script: &str) -> bool {
+        let name = folder.join(script).display().to_string();
+        self.scripts.iter().any(|script| script.name == name)
+    }
+
     fn expect(&mut self, folder: &Path, expected: Vec<(String, Raised)>) {
         self.expected.extend(expected.into_iter().map(|(name, raised)| (folder.join(name).display().to_string(), raised)));
     }
+}
+
+fn is_script(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql"))
+}
+
+/// Whether a file of a folder matters to a replay of the folder.
+pub(super) fn is_read(path: &Path) -> bool {
+    is_script(path) || path.ends_with(EXPECTATIONS)
 }
 
 fn read(path: &Path) -> anyhow::Result<Script> {
@@ -141,17 +159,29 @@ fn decode(bytes: &[u8]) -> Option<String> {
     }
 }
 
-/// Reads `[[script]]` tables of `name` and `raises`.
-fn expectations(file: &str, source: &str) -> Result<Vec<(String, Raised)>, config::ConfigErrors> {
+/// Reads `[[script]]` tables of `name` and `raises`. A name that no script has would check nothing, so it is refused.
+fn expectations(file: &str, source: &str, runs: impl Fn(&str) -> bool) -> Result<Vec<(String, Raised)>, config::ConfigErrors> {
     config::parse(file, source, |root: &mut Section<'_>| {
+        let mut names = BTreeSet::new();
         let scripts = root.tables("script", |script| {
-            let name = script.required("name", text);
+            let name = script.required("name", |value| {
+                let name = text(value)?;
+                if !runs(&name) {
+                    let hint = "it is the file's name alone, in the same letters";
+                    return Err(Problem::new(format!("there is no script `{name}` in this folder")).hint(hint));
+                }
+                if !names.insert(name.clone()) {
+                    return Err(Problem::new(format!("the script `{name}` is listed twice")));
+                }
+                Ok(name)
+            });
             let raises = script.list("raises", |value| {
                 let raised = text(value)?;
                 let parts: Vec<&str> = raised.split(' ').collect();
                 match parts[..] {
                     [rule, agreement] if crate::domains::lending::rules::Entry::find(rule).is_some() && !agreement.is_empty() => {
-                        Ok(raised)
+                        // as alerts show it
+                        Ok(format!("{rule} {}", agreement.to_ascii_uppercase()))
                     }
                     _ => Err(Problem::new("expected a rule and an agreement number, such as \"R1 FRM0001544\"")),
                 }
@@ -197,12 +227,19 @@ mod tests {
 
     #[test]
     fn an_expectation_that_does_not_read_says_where() {
-        let errors = expectations("e.toml", "[[script]]\nname = \"a.sql\"\nraises = [\"R9 X\"]\n").unwrap_err().to_string();
-        assert!(errors.contains("e.toml:3:"), "{errors}");
-        assert!(expectations("e.toml", "[[script]]\nname = \"a.sql\"\n").is_err());
-        assert_eq!(
-            expectations("e.toml", "[[script]]\nname = \"a.sql\"\nraises = []\n").unwrap(),
-            [("a.sql".to_owned(), vec![])]
-        );
+        let read = |source: &str| expectations("e.toml", source, |script| script == "a.sql");
+        let a = "[[script]]\nname = \"a.sql\"\nraises = []\n";
+        for (source, place) in [
+            ("[[script]]\nname = \"a.sql\"\nraises = [\"R9 X\"]\n", "e.toml:3:"),
+            ("[[script]]\nname = \"a.sql\"\n", "`raises` is missing"),
+            ("[[script]]\nname = \"b.sql\"\nraises = []\n", "e.toml:2:8: `script[0].name`: there is no script `b.sql`"),
+            (&format!("{a}{a}"), "e.toml:5:8: `script[1].name`: the script `a.sql` is listed twice"),
+        ] {
+            let errors = read(source).unwrap_err().to_string();
+            assert!(errors.contains(place), "{errors}");
+        }
+        assert_eq!(read(a).unwrap(), [("a.sql".to_owned(), vec![])]);
+        let lower = read("[[script]]\nname = \"a.sql\"\nraises = [\"R1 frm1\"]\n").unwrap();
+        assert_eq!(lower, [("a.sql".to_owned(), vec!["R1 FRM1".to_owned()])]);
     }
 }

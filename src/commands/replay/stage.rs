@@ -24,6 +24,7 @@ use crate::domains::lending::decode::Decoder;
 use crate::domains::lending::expected::{Answer, Question};
 use crate::domains::lending::settings::LendingRules;
 use crate::engine::Partition;
+use crate::engine::dead_letter::DeadLetter;
 use crate::engine::lookup::{Lookup, LookupError};
 use crate::engine::pipeline::{Committed, Observer, Pipeline, PipelineError, PipelineSettings, Until};
 use crate::event::{Formats, Record};
@@ -51,7 +52,7 @@ pub(super) struct Stage {
 /// What the engine's threads say.
 enum News {
     Asked(Vec<Question>, oneshot::Sender<Vec<Answer>>),
-    Committed { offsets: BTreeMap<Partition, i64>, alerts: Vec<Vec<u8>> },
+    Committed { offsets: BTreeMap<Partition, i64>, alerts: Vec<Vec<u8>>, bad: Vec<String> },
     Ended(Result<(), PipelineError>),
 }
 
@@ -60,6 +61,8 @@ pub(super) trait Audience {
     fn answer(&mut self, questions: &[Question]) -> anyhow::Result<Vec<Answer>>;
     /// An alert is durable: its JSON.
     fn alert(&mut self, alert: &[u8]) -> anyhow::Result<()>;
+    /// A message that could not be read, and why.
+    fn bad(&mut self, message: &str);
 }
 
 impl Stage {
@@ -143,8 +146,11 @@ impl Stage {
                 // the batch may have been given up meanwhile; then nobody waits for the answers
                 reply.send(answers).ok();
             }
-            News::Committed { offsets, alerts } => {
+            News::Committed { offsets, alerts, bad } => {
                 self.consumed.extend(offsets);
+                for message in bad {
+                    audience.bad(&message);
+                }
                 for alert in alerts {
                     audience.alert(&alert)?;
                 }
@@ -173,7 +179,8 @@ struct Batches(mpsc::UnboundedSender<News>);
 impl Observer<Lending> for Batches {
     fn committed(&mut self, committed: &Committed<'_, Lending>) {
         let alerts = committed.batch.alerts.iter().map(|alert| alert.body.clone()).collect();
+        let bad = committed.batch.dead_letters.iter().map(DeadLetter::told).collect();
         // the scripts' thread may have failed and be gone
-        self.0.send(News::Committed { offsets: committed.batch.offsets.clone(), alerts }).ok();
+        self.0.send(News::Committed { offsets: committed.batch.offsets.clone(), alerts, bad }).ok();
     }
 }

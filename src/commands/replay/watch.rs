@@ -1,13 +1,13 @@
 //! `replay --watch`: runs again whenever a script, a part of the set-up or the rules change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use super::scripts::Plan;
+use super::scripts::{Plan, is_read};
 use crate::cli;
 use crate::commands::output;
 
@@ -41,13 +41,43 @@ pub(super) fn run(args: &cli::Replay) -> anyhow::Result<ExitCode> {
     }
 }
 
-type State = Option<(SystemTime, u64)>;
+#[derive(PartialEq, Eq)]
+enum State {
+    File(SystemTime, u64),
+    /// What of it a replay reads; the alerts that it writes may lie there too.
+    Folder(BTreeSet<PathBuf>),
+}
 
 /// A file that is away has no state; it may be in the middle of being saved.
-fn states(files: &[PathBuf]) -> BTreeMap<&Path, State> {
-    let state = |file: &Path| {
-        let metadata = file.metadata().ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
-    };
+fn states(files: &[PathBuf]) -> BTreeMap<&Path, Option<State>> {
     files.iter().map(|file| (file.as_path(), state(file))).collect()
+}
+
+fn state(path: &Path) -> Option<State> {
+    let metadata = path.metadata().ok()?;
+    if !metadata.is_dir() {
+        return Some(State::File(metadata.modified().ok()?, metadata.len()));
+    }
+    let entries = path.read_dir().ok()?.filter_map(Result::ok).map(|entry| entry.path());
+    Some(State::Folder(entries.filter(|file| is_read(file)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_changes_with_its_scripts_and_not_with_what_is_written_into_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let watched = [folder.path().to_owned()];
+        let before = states(&watched);
+        std::fs::write(folder.path().join("alerts.jsonl"), "{}").unwrap();
+        assert!(states(&watched) == before);
+        for name in ["new.sql", "expected.toml"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+            assert!(states(&watched) != before, "{name}");
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        assert!(states(&watched) == before);
+    }
 }

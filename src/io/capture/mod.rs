@@ -21,7 +21,7 @@ pub use line::{LineError, Scratch};
 pub use write::{Parts, write_line};
 
 /// Bytes that a chunk has at least, unless the file ends; a longer line makes a longer chunk.
-const CHUNK: usize = 4 << 20;
+const CHUNK: usize = 1 << 20;
 /// Bytes that a line has at most: several times what a broker takes. A file of another kind may have no line end at all, and
 /// must not fill the memory before it is refused.
 const LONGEST_LINE: usize = 128 << 20;
@@ -67,6 +67,8 @@ pub struct Captures {
     next_chunk: u64,
     consumed: Arc<AtomicU64>,
     total: Option<u64>,
+    /// Buffers of chunks that are done: warm memory, where new pages would have to be cleared first.
+    spare: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +83,8 @@ struct Open {
     /// The beginning of a line whose end was not read yet.
     rest: Vec<u8>,
     at_start: bool,
+    /// Where the reader does not count for itself: a wrapper would clear each buffer before it is filled.
+    consumed: Option<Arc<AtomicU64>>,
 }
 
 /// Some whole lines of one file.
@@ -105,7 +109,7 @@ impl Captures {
             Input::File(path) => path.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len()),
         });
         let total = sizes.sum();
-        Ok(Self { files: files.into_iter(), open: None, next_chunk: 0, consumed: Arc::default(), total })
+        Ok(Self { files: files.into_iter(), open: None, next_chunk: 0, consumed: Arc::default(), total, spare: Vec::new() })
     }
 
     /// The files that are yet to be opened.
@@ -135,6 +139,14 @@ impl Captures {
         self.next_chunk
     }
 
+    /// Takes back the buffer of a chunk that is done.
+    pub fn recycle(&mut self, chunk: Chunk) {
+        // a line that was longer than a chunk must not leave its room behind
+        if chunk.bytes.capacity() <= 2 * CHUNK {
+            self.spare.push(chunk.bytes);
+        }
+    }
+
     /// The next chunk; `None` at the end of the last file.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, CaptureError> {
         loop {
@@ -145,7 +157,7 @@ impl Captures {
                     Some(input) => none.insert(Open::new(&input, &self.consumed)?),
                 },
             };
-            match open.lines()? {
+            match open.lines(self.spare.pop().unwrap_or_default())? {
                 Some(bytes) => {
                     let number = self.next_chunk;
                     self.next_chunk += 1;
@@ -205,9 +217,9 @@ impl Open {
             Input::Stdin => Box::new(io::stdin()),
             Input::File(path) => Box::new(File::open(path).map_err(failed)?),
         };
-        let mut counted = Counted { raw, consumed: Arc::clone(consumed) };
+        let mut raw = raw;
         let mut magic = Vec::with_capacity(ZSTD.len());
-        (&mut counted).take(ZSTD.len() as u64).read_to_end(&mut magic).map_err(failed)?;
+        (&mut raw).take(ZSTD.len() as u64).read_to_end(&mut magic).map_err(failed)?;
         let compression = if magic.starts_with(GZIP) {
             Compression::Gzip
         } else if magic == ZSTD {
@@ -215,24 +227,32 @@ impl Open {
         } else {
             Compression::None
         };
-        let whole = io::Cursor::new(magic).chain(counted);
-        let reader: Box<dyn Read + Send> = match compression {
-            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(1 << 18, whole))),
-            Compression::Zstd => Box::new(zstd::Decoder::new(whole).map_err(failed)?),
-            Compression::None => Box::new(whole),
+        let whole = io::Cursor::new(magic).chain(raw);
+        let counted = |raw| Counted { raw, consumed: Arc::clone(consumed) };
+        let (reader, consumed): (Box<dyn Read + Send>, _) = match compression {
+            Compression::Gzip => {
+                let buffered = BufReader::with_capacity(1 << 18, counted(Box::new(whole)));
+                (Box::new(flate2::read::MultiGzDecoder::new(buffered)), None)
+            }
+            Compression::Zstd => (Box::new(zstd::Decoder::new(counted(Box::new(whole))).map_err(failed)?), None),
+            Compression::None => (Box::new(whole), Some(Arc::clone(consumed))),
         };
-        Ok(Self { name, reader, rest: Vec::new(), at_start: true })
+        Ok(Self { name, reader, rest: Vec::new(), at_start: true, consumed })
     }
 
     /// The next lines; `None` at the end.
-    fn lines(&mut self) -> Result<Option<Vec<u8>>, CaptureError> {
-        let mut bytes = std::mem::take(&mut self.rest);
+    fn lines(&mut self, mut bytes: Vec<u8>) -> Result<Option<Vec<u8>>, CaptureError> {
+        bytes.clear();
+        bytes.append(&mut self.rest);
         bytes.reserve(CHUNK.saturating_sub(bytes.len()) + (64 << 10));
         let mut searched = 0;
         loop {
             let wanted = if bytes.len() < CHUNK { CHUNK - bytes.len() } else { CHUNK };
             let failed = |source| CaptureError::Read { name: self.name.to_string(), source };
             let read = (&mut self.reader).take(wanted as u64).read_to_end(&mut bytes).map_err(failed)?;
+            if let Some(consumed) = &self.consumed {
+                consumed.fetch_add(read as u64, Ordering::Relaxed);
+            }
             if self.at_start && bytes.len() >= BYTE_ORDER_MARK.len() {
                 self.at_start = false;
                 if bytes.starts_with(BYTE_ORDER_MARK) {
@@ -244,7 +264,8 @@ impl Open {
                 return Ok((!bytes.is_empty()).then_some(bytes));
             }
             if let Some(end) = memrchr(b'\n', &bytes[searched..]) {
-                self.rest = bytes.split_off(searched + end + 1);
+                self.rest.extend_from_slice(&bytes[searched + end + 1..]);
+                bytes.truncate(searched + end + 1);
                 return Ok(Some(bytes));
             }
             searched = bytes.len();

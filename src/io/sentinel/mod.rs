@@ -82,8 +82,16 @@ impl Sentinel {
     /// # Errors
     /// Everything in the script that cannot be understood or is not supported.
     pub fn parse(&self, name: &str, text: &str) -> Result<Script, Vec<ScriptError>> {
+        self.parse_after(&[], name, text)
+    }
+
+    /// As [`Self::parse`], for a script that runs after others that have not run yet: what they make is there for it.
+    ///
+    /// # Errors
+    /// Everything in the script that cannot be understood or is not supported.
+    pub fn parse_after(&self, earlier: &[Script], name: &str, text: &str) -> Result<Script, Vec<ScriptError>> {
         let script = syntax::parse(name, text)?;
-        let errors = self.unknown_procedures(&script);
+        let errors = self.unknown_procedures(&script, earlier);
         if errors.is_empty() { Ok(script) } else { Err(errors) }
     }
 
@@ -142,12 +150,14 @@ impl Sentinel {
     }
 
     /// Calls of system procedures that are not supported: known before anything runs.
-    fn unknown_procedures(&self, script: &Script) -> Vec<ScriptError> {
+    fn unknown_procedures(&self, script: &Script, earlier: &[Script]) -> Vec<ScriptError> {
         let mut made = BTreeSet::new();
         let mut called: Vec<(&Statement, &str)> = Vec::new();
         let mut dynamic = false;
-        for batch in &script.batches {
-            for statement in &batch.statements {
+        for script in earlier.iter().chain([script]) {
+            // what an earlier one calls was looked at before
+            called.clear();
+            for statement in script.batches.iter().flat_map(|batch| &batch.statements) {
                 visit(statement, &mut |statement| match &statement.kind {
                     Kind::CreateProcedure { name, .. } => {
                         made.insert(name.name.to_lowercase());
@@ -176,7 +186,12 @@ impl Sentinel {
                 Some(false) => format!("the system procedure {name} is not supported by the embedded Sentinel"),
                 // Text that is executed may make it.
                 None if dynamic => continue,
-                None => format!("there is no procedure {name}, and the script does not make it"),
+                None => format!("there is no procedure {name}, and no script up to here makes it"),
+            };
+            let hint = if statement.text.to_ascii_uppercase().starts_with("EXEC") {
+                "procedures are made with CREATE PROCEDURE, in this script or one before it".to_owned()
+            } else {
+                format!("a statement that begins with no keyword calls a procedure: is {name} misspelt?")
             };
             errors.push(ScriptError {
                 file: script.name.clone(),
@@ -184,7 +199,7 @@ impl Sentinel {
                 statement: statement.text.to_string(),
                 number: None,
                 message,
-                hint: Some("procedures are made with CREATE PROCEDURE, in this script or one before it".to_owned()),
+                hint: Some(hint),
             });
         }
         errors

@@ -99,7 +99,7 @@ pub(crate) fn arity(name: &str) -> Option<(usize, usize)> {
 pub(crate) fn nearest(name: &str) -> Option<&'static str> {
     let names = tables().map(|function| function.name).chain(SPECIAL.iter().map(|(name, ..)| *name));
     let scored = names.map(|known| (distance(known, name), known));
-    scored.min().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known)
+    scored.min().filter(|(distance, _)| *distance <= 2 && distance * 2 < name.len()).map(|(_, known)| known)
 }
 
 /// The edit distance between two names.

@@ -240,10 +240,24 @@ impl Parser<'_> {
                 self.expect_symbol(")")?;
                 Ok(inner)
             }
+            Lexeme::Symbol("{") => self.odbc_moment(),
             Lexeme::Word { text, quoted: false } => self.keyword_or_name(text),
             Lexeme::Word { .. } => self.column_or_call(),
             _ => Err(self.expected("an expression")),
         }
+    }
+
+    /// `{d '2026-03-15'}` and `{ts '2026-03-15 09:00:00'}`, as tools that speak ODBC write them.
+    fn odbc_moment(&mut self) -> Parsed<Expr> {
+        self.advance();
+        if !(self.take("d") || self.take("ts")) {
+            return Err(self.expected("d or ts"));
+        }
+        let Lexeme::Text { text, .. } = self.lexeme() else { return Err(self.expected("a moment in quotes")) };
+        let value = Box::new(text_literal(text, false));
+        self.advance();
+        self.expect_symbol("}")?;
+        Ok(Expr::Cast { value, ty: Type::DateTime, style: None, forgiving: false })
     }
 
     fn keyword_or_name(&mut self, word: &str) -> Parsed<Expr> {

@@ -274,6 +274,7 @@ impl Conversion {
             Value::Int(_) | Value::Numeric(_) | Value::Float(_) if matches!(to, Type::DateTime | Type::SmallDateTime) => {
                 days_since_1900(value).map(|time| (time, 0)).ok_or_else(|| SqlError::overflow(to.family()))
             }
+            Value::Binary(bytes) => temporal::from_binary(bytes, to).map(|time| (time, 0)).ok_or_else(|| not_allowed(from, to)),
             _ => Err(not_allowed(from, to)),
         }
     }

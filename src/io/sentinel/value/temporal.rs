@@ -2,6 +2,8 @@
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 
+use super::ty::Type;
+
 /// The order of day, month and year in dates written with separators (`SET DATEFORMAT`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) enum DateOrder {
@@ -26,6 +28,36 @@ pub(crate) fn day_name(date: NaiveDate) -> &'static str {
 /// The date from which numbers count as DATETIME.
 pub(crate) fn base_date() -> NaiveDate {
     NaiveDate::from_ymd_opt(1900, 1, 1).unwrap_or_default()
+}
+
+/// A moment as the scripts of Management Studio write it: `CAST(0x0000B0C600A7F5D4 AS DateTime)`.
+pub(crate) fn from_binary(bytes: &[u8], to: Type) -> Option<NaiveDateTime> {
+    const NANOS_PER_SECOND: i64 = 1_000_000_000;
+    let big = |bytes: &[u8]| bytes.iter().fold(0_i64, |n, byte| (n << 8) | i64::from(*byte));
+    let little = |bytes: &[u8]| bytes.iter().rev().fold(0_i64, |n, byte| (n << 8) | i64::from(*byte));
+    let since = |date: NaiveDate, days: i64, time: TimeDelta| {
+        date.checked_add_signed(TimeDelta::try_days(days)?)?.and_time(NaiveTime::MIN).checked_add_signed(time)
+    };
+    let first = || NaiveDate::from_ymd_opt(1, 1, 1);
+    match (to, bytes) {
+        // days and three-hundredths of a second
+        (Type::DateTime, &[a, b, c, d, ref ticks @ ..]) if ticks.len() == 4 => {
+            let time = TimeDelta::nanoseconds(big(ticks) * NANOS_PER_SECOND / 300);
+            since(base_date(), i64::from(i32::from_be_bytes([a, b, c, d])), time)
+        }
+        // days and minutes
+        (Type::SmallDateTime, [days @ .., c, d]) if days.len() == 2 => {
+            since(base_date(), big(days), TimeDelta::minutes(big(&[*c, *d])))
+        }
+        // three bytes, and often one of padding
+        (Type::Date, [days @ .., 0] | days) if days.len() == 3 => since(first()?, little(days), TimeDelta::zero()),
+        // the decimals, then the fractions of a second, then the days
+        (Type::DateTime2(_), [digits @ 0..=7, time @ .., a, b, c]) if (3..=5).contains(&time.len()) => {
+            let nanos = little(time).checked_mul(NANOS_PER_SECOND / 10_i64.pow(u32::from(*digits)))?;
+            since(first()?, little(&[*a, *b, *c]), TimeDelta::nanoseconds(nanos))
+        }
+        _ => None,
+    }
 }
 
 /// A date, a time, or both, with an offset in minutes if one is given.
