@@ -1,6 +1,7 @@
 //! Where the commands look expected payments up.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::advise;
 use crate::domains::lending::expected::{self, Answer, Question};
@@ -9,6 +10,7 @@ use crate::engine::Key;
 use crate::engine::cache::Cached;
 use crate::engine::lookup::{Lookup, LookupError};
 use crate::event::KeyCase;
+use crate::time::SystemClock;
 
 /// Of about half a kilobyte each.
 const CACHED_AGREEMENTS: u64 = 100_000;
@@ -28,7 +30,7 @@ impl Book {
             Some(hint) => advise(error, hint),
             None => error.into(),
         })?;
-        Ok(Self::File(Cached::new(profiles, CACHED_AGREEMENTS, expected::lives)))
+        Ok(Self::File(Cached::new(profiles, CACHED_AGREEMENTS, expected::lives, Arc::new(SystemClock))))
     }
 }
 

@@ -4,15 +4,16 @@
 //! comes: one that may soon be another (nothing known yet, a new agreement) lives seconds, the others minutes.
 
 use std::fmt::{self, Debug};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use moka::Expiry;
+use foldhash::HashMap;
 use moka::sync::Cache;
 
 use super::Key;
 use super::lookup::{Lookup, LookupError};
+use crate::time::{Clock, Timestamp};
 
 /// A question that is about one key.
 pub trait Keyed {
@@ -25,30 +26,65 @@ const PER_KEY: usize = 4;
 /// A look-up with a cache in front.
 pub struct Cached<L, Q, A> {
     inner: L,
-    kept: Cache<Key, Kept<Q, A>, foldhash::fast::RandomState>,
+    kept: Cache<Key, Arc<[Kept<Q, A>]>, foldhash::fast::RandomState>,
     lives: fn(&Q, &A) -> Duration,
+    clock: Arc<dyn Clock>,
+    /// Held while `kept` is written to, so that no answer is kept after its key was outdated.
+    under_way: Mutex<UnderWay>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
-/// A key's answers.
 #[derive(Clone)]
 struct Kept<Q, A> {
-    answers: Arc<[(Q, A)]>,
-    lives: Duration,
+    question: Q,
+    answer: A,
+    from: Timestamp,
+    until_ms: i64,
 }
 
-/// Lets each entry live as long as its shortest-lived answer.
-struct AsLongAsItLives;
-
-impl<Q, A> Expiry<Key, Kept<Q, A>> for AsLongAsItLives {
-    fn expire_after_create(&self, _: &Key, kept: &Kept<Q, A>, _: Instant) -> Option<Duration> {
-        Some(kept.lives)
+impl<Q, A> Kept<Q, A> {
+    /// An answer from the future was kept before the clock was set back: how old it is cannot be told.
+    fn is_alive(&self, now: Timestamp) -> bool {
+        self.from <= now && now.as_ms() < self.until_ms
     }
+}
 
-    fn expire_after_update(&self, _: &Key, kept: &Kept<Q, A>, _: Instant, _: Option<Duration>) -> Option<Duration> {
-        Some(kept.lives)
+/// What was outdated while look-ups wait for their answers. Empty whenever none waits.
+#[derive(Default)]
+struct UnderWay {
+    lookups: usize,
+    /// Counts the calls that outdate.
+    turn: u64,
+    outdated: HashMap<Key, u64>,
+}
+
+/// A look-up that waits for its answers; one that is dropped half-way must not keep `outdated` growing.
+struct Waiting<'a> {
+    under_way: &'a Mutex<UnderWay>,
+    since: u64,
+}
+
+impl Waiting<'_> {
+    fn begin(under_way: &Mutex<UnderWay>) -> Waiting<'_> {
+        let mut state = lock(under_way);
+        state.lookups += 1;
+        Waiting { under_way, since: state.turn }
     }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(self.under_way);
+        state.lookups -= 1;
+        if state.lookups == 0 {
+            state.outdated.clear();
+        }
+    }
+}
+
+fn lock(under_way: &Mutex<UnderWay>) -> MutexGuard<'_, UnderWay> {
+    under_way.lock().expect("no thread panics while it holds this lock")
 }
 
 impl<L, Q, A> Cached<L, Q, A>
@@ -58,12 +94,10 @@ where
 {
     /// Keeps the answers of at most `capacity` keys, each for as long as `lives` says.
     #[must_use]
-    pub fn new(inner: L, capacity: u64, lives: fn(&Q, &A) -> Duration) -> Self {
-        let kept = Cache::builder()
-            .max_capacity(capacity)
-            .expire_after(AsLongAsItLives)
-            .build_with_hasher(foldhash::fast::RandomState::default());
-        Self { inner, kept, lives, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+    pub fn new(inner: L, capacity: u64, lives: fn(&Q, &A) -> Duration, clock: Arc<dyn Clock>) -> Self {
+        let kept = Cache::builder().max_capacity(capacity).build_with_hasher(foldhash::fast::RandomState::default());
+        let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { inner, kept, lives, clock, under_way: Mutex::default(), hits, misses }
     }
 
     /// Questions answered from memory, and those that were asked.
@@ -72,18 +106,27 @@ where
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
 
-    fn find(&self, question: &Q) -> Option<A> {
+    fn find(&self, question: &Q, now: Timestamp) -> Option<A> {
         let kept = self.kept.get(question.key())?;
-        kept.answers.iter().find(|(asked, _)| asked == question).map(|(_, answer)| answer.clone())
+        kept.iter().find(|kept| kept.question == *question && kept.is_alive(now)).map(|kept| kept.answer.clone())
     }
 
-    fn keep(&self, question: &Q, answer: &A) {
-        let lives = (self.lives)(question, answer);
-        let before = self.kept.get(question.key());
-        let older = before.iter().flat_map(|kept| kept.answers.iter()).filter(|(asked, _)| asked != question);
-        let answers = [(question.clone(), answer.clone())].into_iter().chain(older.take(PER_KEY - 1).cloned()).collect();
-        let lives = before.as_ref().map_or(lives, |kept| kept.lives.min(lives));
-        self.kept.insert(question.key().clone(), Kept { answers, lives });
+    /// Keeps what came for `waiting`, but for keys that were outdated meanwhile: their answers may be from before.
+    fn keep(&self, questions: &[Q], answers: &[A], waiting: &Waiting<'_>) {
+        let now = self.clock.now();
+        let state = lock(&self.under_way);
+        for (question, answer) in questions.iter().zip(answers) {
+            let key = question.key();
+            let lives_ms = i64::try_from((self.lives)(question, answer).as_millis()).unwrap_or(i64::MAX);
+            if lives_ms == 0 || state.outdated.get(key).is_some_and(|turn| *turn > waiting.since) {
+                continue;
+            }
+            let latest = Kept { question: question.clone(), answer: answer.clone(), from: now, until_ms: now.plus_ms(lives_ms) };
+            let before = self.kept.get(key);
+            let older = before.iter().flat_map(|kept| kept.iter());
+            let older = older.filter(|kept| kept.question != *question && kept.is_alive(now)).take(PER_KEY - 1);
+            self.kept.insert(key.clone(), std::iter::once(latest).chain(older.cloned()).collect());
+        }
     }
 }
 
@@ -95,26 +138,39 @@ where
 {
     /// What is not in memory is asked in one call.
     async fn lookup(&self, questions: &[Q]) -> Result<Vec<A>, LookupError> {
-        let found: Vec<Option<A>> = questions.iter().map(|question| self.find(question)).collect();
+        let now = self.clock.now();
+        let found: Vec<Option<A>> = questions.iter().map(|question| self.find(question, now)).collect();
         let missing: Vec<Q> =
             questions.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(question, _)| question.clone()).collect();
         self.hits.fetch_add((questions.len() - missing.len()) as u64, Ordering::Relaxed);
         self.misses.fetch_add(missing.len() as u64, Ordering::Relaxed);
-        let mut asked = if missing.is_empty() { Vec::new() } else { self.inner.lookup(&missing).await? }.into_iter();
-        for (question, answer) in missing.iter().zip(asked.as_slice()) {
-            self.keep(question, answer);
+        let mut asked = Vec::new();
+        if !missing.is_empty() {
+            let waiting = Waiting::begin(&self.under_way);
+            asked = self.inner.lookup(&missing).await?;
+            // Which answer belongs to which question could not be told.
+            if asked.len() != missing.len() {
+                let detail = format!("the look-up gave {} answers to {} questions", asked.len(), missing.len());
+                return Err(LookupError::broken(detail));
+            }
+            self.keep(&missing, &asked, &waiting);
         }
-        found
-            .into_iter()
-            .map(|found| found.or_else(|| asked.next()))
-            .collect::<Option<Vec<A>>>()
-            .ok_or_else(|| LookupError::broken("the look-up gave fewer answers than it was asked questions"))
+        let mut asked = asked.into_iter();
+        Ok(found.into_iter().filter_map(|found| found.or_else(|| asked.next())).collect())
     }
 
     fn outdated(&self, keys: &[Key]) {
+        let mut state = lock(&self.under_way);
+        if state.lookups > 0 {
+            state.turn += 1;
+            let turn = state.turn;
+            state.outdated.extend(keys.iter().map(|key| (key.clone(), turn)));
+        }
         for key in keys {
             self.kept.invalidate(key);
         }
+        drop(state);
+        self.inner.outdated(keys);
     }
 }
 
@@ -126,11 +182,13 @@ impl<L: Debug, Q, A> Debug for Cached<L, Q, A> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::task::{Context, Poll, Waker};
 
+    use futures::channel::oneshot;
     use futures::executor::block_on;
 
     use super::*;
+    use crate::time::ManualClock;
 
     #[derive(Clone, Debug, PartialEq, Eq)]
     struct Month(Key, u32);
@@ -147,85 +205,202 @@ mod tests {
 
     /// Answers with the month, and remembers its calls.
     #[derive(Debug, Default)]
-    struct Inner(Mutex<Vec<Vec<Month>>>);
+    struct Inner {
+        calls: Mutex<Vec<Vec<Month>>>,
+        /// The next call waits for this.
+        gate: Mutex<Option<oneshot::Receiver<()>>>,
+    }
 
     impl Lookup<Month, u32> for Inner {
         async fn lookup(&self, questions: &[Month]) -> Result<Vec<u32>, LookupError> {
-            self.0.lock().unwrap().push(questions.to_vec());
-            if questions.iter().any(|question| question.1 == 99) {
-                return Err(LookupError::unavailable("away"));
+            self.calls.lock().unwrap().push(questions.to_vec());
+            let gate = self.gate.lock().unwrap().take();
+            if let Some(gate) = gate {
+                gate.await.unwrap();
             }
-            Ok(questions.iter().map(|question| question.1).collect())
+            let mut answers: Vec<u32> = questions.iter().map(|question| question.1).collect();
+            match answers.last() {
+                Some(99) => return Err(LookupError::unavailable("away")),
+                Some(98) => drop(answers.pop()),
+                Some(97) => answers.push(97),
+                _ => {}
+            }
+            Ok(answers)
         }
     }
+
+    const SHORT_MS: i64 = 5_000;
+    const LONG_MS: i64 = 300_000;
 
     /// Answers below ten are soon stale.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "answers are usually large")]
     fn lives(_: &Month, answer: &u32) -> Duration {
-        if *answer < 10 { Duration::ZERO } else { Duration::from_hours(1) }
+        Duration::from_millis(if *answer < 10 { SHORT_MS } else { LONG_MS }.unsigned_abs())
     }
 
-    fn cached() -> Cached<Inner, Month, u32> {
-        Cached::new(Inner::default(), 1_000, lives)
+    struct Rig {
+        cached: Cached<Inner, Month, u32>,
+        clock: Arc<ManualClock>,
     }
 
-    impl Cached<Inner, Month, u32> {
+    fn rig() -> Rig {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_ms(1_768_208_400_000).unwrap()));
+        Rig { cached: Cached::new(Inner::default(), 1_000, lives, Arc::<ManualClock>::clone(&clock)), clock }
+    }
+
+    impl Rig {
+        fn ask(&self, questions: &[Month]) -> Vec<u32> {
+            block_on(self.cached.lookup(questions)).unwrap()
+        }
+
         fn calls(&self) -> Vec<Vec<Month>> {
-            self.inner.0.lock().unwrap().clone()
+            self.cached.inner.calls.lock().unwrap().clone()
+        }
+
+        /// The next call of the inner look-up waits until this is sent.
+        fn hold(&self) -> oneshot::Sender<()> {
+            let (open, gate) = oneshot::channel();
+            *self.cached.inner.gate.lock().unwrap() = Some(gate);
+            open
         }
     }
 
     #[test]
     fn only_what_is_missing_is_asked_in_one_call_and_answers_keep_their_places() {
-        let cached = cached();
-        assert_eq!(block_on(cached.lookup(&[ask("A", 11)])).unwrap(), [11]);
+        let rig = rig();
+        assert_eq!(rig.ask(&[ask("A", 11)]), [11]);
         let mixed = [ask("B", 12), ask("A", 11), ask("A", 13), ask("C", 14)];
-        assert_eq!(block_on(cached.lookup(&mixed)).unwrap(), [12, 11, 13, 14]);
-        assert_eq!(block_on(cached.lookup(&mixed)).unwrap(), [12, 11, 13, 14]);
-        assert_eq!(cached.calls(), [vec![ask("A", 11)], vec![ask("B", 12), ask("A", 13), ask("C", 14)]]);
-        assert_eq!(cached.hits_and_misses(), (5, 4));
+        assert_eq!(rig.ask(&mixed), [12, 11, 13, 14]);
+        assert_eq!(rig.ask(&mixed), [12, 11, 13, 14]);
+        assert_eq!(rig.calls(), [vec![ask("A", 11)], vec![ask("B", 12), ask("A", 13), ask("C", 14)]]);
+        assert_eq!(rig.cached.hits_and_misses(), (5, 4));
     }
 
     #[test]
-    fn a_short_lived_answer_is_asked_again_and_takes_its_key_with_it() {
-        let cached = cached();
-        for _ in 0..2 {
-            assert_eq!(block_on(cached.lookup(&[ask("A", 1)])).unwrap(), [1]);
+    fn nothing_to_ask_asks_nothing() {
+        let rig = rig();
+        assert_eq!(rig.ask(&[]), [0; 0]);
+        assert_eq!(rig.calls().len(), 0);
+    }
+
+    #[test]
+    fn an_answer_lives_until_its_time_is_over_and_not_a_millisecond_longer() {
+        for (month, lives_ms) in [(1, SHORT_MS), (11, LONG_MS)] {
+            let rig = rig();
+            rig.ask(&[ask("A", month)]);
+            rig.clock.advance_ms(lives_ms - 1);
+            rig.ask(&[ask("A", month)]);
+            assert_eq!(rig.calls().len(), 1, "{month}");
+            rig.clock.advance_ms(1);
+            rig.ask(&[ask("A", month)]);
+            assert_eq!(rig.calls().len(), 2, "{month}");
         }
-        assert_eq!(cached.calls().len(), 2);
-        block_on(cached.lookup(&[ask("B", 11)])).unwrap();
-        block_on(cached.lookup(&[ask("B", 2)])).unwrap();
-        block_on(cached.lookup(&[ask("B", 11)])).unwrap();
-        assert_eq!(cached.calls().len(), 5);
+    }
+
+    #[test]
+    fn the_answers_of_one_key_grow_old_each_by_itself() {
+        let rig = rig();
+        rig.ask(&[ask("A", 11), ask("A", 1)]);
+        rig.clock.advance_ms(SHORT_MS);
+        rig.ask(&[ask("A", 11), ask("A", 1)]);
+        assert_eq!(rig.calls()[1..], [vec![ask("A", 1)]], "the short-lived one does not take the other with it");
+        rig.clock.advance_ms(LONG_MS - SHORT_MS - 1);
+        rig.ask(&[ask("A", 12)]);
+        rig.clock.advance_ms(1);
+        rig.ask(&[ask("A", 11)]);
+        assert_eq!(rig.calls().len(), 4, "a later answer to another question does not lengthen the life of the first");
+    }
+
+    #[test]
+    fn what_was_kept_before_the_clock_was_set_back_is_asked_again() {
+        let rig = rig();
+        rig.ask(&[ask("A", 11)]);
+        rig.clock.advance_ms(-1);
+        rig.ask(&[ask("A", 11)]);
+        assert_eq!(rig.calls().len(), 2);
     }
 
     #[test]
     fn an_outdated_key_forgets_all_its_answers_and_no_other() {
-        let cached = cached();
+        let rig = rig();
         let all = [ask("A", 11), ask("A", 12), ask("B", 11)];
-        block_on(cached.lookup(&all)).unwrap();
-        cached.outdated(&["A".into()]);
-        block_on(cached.lookup(&all)).unwrap();
-        assert_eq!(cached.calls()[1..], [vec![ask("A", 11), ask("A", 12)]]);
+        rig.ask(&all);
+        rig.cached.outdated(&["A".into()]);
+        rig.ask(&all);
+        assert_eq!(rig.calls()[1..], [vec![ask("A", 11), ask("A", 12)]]);
+    }
+
+    #[test]
+    fn an_answer_under_way_is_given_but_not_kept_when_its_key_is_outdated() {
+        let rig = rig();
+        let open = rig.hold();
+        let all = [ask("A", 11), ask("B", 12)];
+        let mut first = Box::pin(rig.cached.lookup(&all));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        rig.cached.outdated(&["A".into()]);
+        // asked after the change, so its answer is fresh, though the first still waits
+        rig.ask(&[ask("A", 13)]);
+        open.send(()).unwrap();
+        assert!(matches!(first.as_mut().poll(&mut context), Poll::Ready(Ok(answers)) if answers == [11, 12]));
+
+        rig.ask(&[ask("A", 11), ask("A", 13), ask("B", 12)]);
+        assert_eq!(rig.calls().last().unwrap(), &[ask("A", 11)]);
+        rig.ask(&[ask("A", 11)]);
+        assert_eq!(rig.calls().len(), 3, "once nothing is under way, answers are kept again");
+    }
+
+    #[test]
+    fn a_look_up_that_is_given_up_leaves_nothing_behind() {
+        let rig = rig();
+        let _open = rig.hold();
+        let questions = [ask("A", 11)];
+        let mut first = Box::pin(rig.cached.lookup(&questions));
+        assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        rig.cached.outdated(&["A".into()]);
+        drop(first);
+        let state = lock(&rig.cached.under_way);
+        assert_eq!((state.lookups, state.outdated.len()), (0, 0));
     }
 
     #[test]
     fn a_failure_keeps_nothing_and_is_passed_on() {
-        let cached = cached();
-        assert!(block_on(cached.lookup(&[ask("A", 11), ask("A", 99)])).is_err());
-        block_on(cached.lookup(&[ask("A", 11)])).unwrap();
-        assert_eq!(cached.calls().len(), 2);
+        let rig = rig();
+        assert!(block_on(rig.cached.lookup(&[ask("A", 11), ask("A", 99)])).is_err());
+        rig.ask(&[ask("A", 11)]);
+        assert_eq!(rig.calls().len(), 2);
+    }
+
+    #[test]
+    fn a_wrong_number_of_answers_is_an_error_and_none_of_them_is_kept() {
+        for wrong in [98, 97] {
+            let rig = rig();
+            let error = block_on(rig.cached.lookup(&[ask("A", 11), ask("A", wrong)])).unwrap_err();
+            assert_eq!(error.fate, super::super::lookup::Fate::Stop);
+            rig.ask(&[ask("A", 11)]);
+            assert_eq!(rig.calls().len(), 2, "{wrong}");
+        }
     }
 
     #[test]
     fn a_key_keeps_only_its_latest_questions() {
-        let cached = cached();
+        let rig = rig();
         for month in 11..=15 {
-            block_on(cached.lookup(&[ask("A", month)])).unwrap();
+            rig.ask(&[ask("A", month)]);
         }
-        block_on(cached.lookup(&[ask("A", 15), ask("A", 12)])).unwrap();
-        assert_eq!(cached.calls().len(), 5, "the last four are kept");
-        block_on(cached.lookup(&[ask("A", 11)])).unwrap();
-        assert_eq!(cached.calls().len(), 6);
+        rig.ask(&[ask("A", 15), ask("A", 12)]);
+        assert_eq!(rig.calls().len(), 5, "the last four are kept");
+        rig.ask(&[ask("A", 11)]);
+        assert_eq!(rig.calls().len(), 6);
+    }
+
+    #[test]
+    fn no_more_keys_are_kept_than_there_is_room_for() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
+        let cached = Cached::new(Inner::default(), 10, lives, clock);
+        let many: Vec<_> = (0..1_000).map(|n| ask(&n.to_string(), 11)).collect();
+        block_on(cached.lookup(&many)).unwrap();
+        cached.kept.run_pending_tasks();
+        assert!(cached.kept.entry_count() <= 10, "{}", cached.kept.entry_count());
     }
 }

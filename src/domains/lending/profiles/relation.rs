@@ -44,9 +44,7 @@ impl Relation {
         database.connection().prepare_cached(&self.sql).map_err(database.failed("read it"))
     }
 
-    /// Visits the rows of a number, those of its normal spelling first, until `visit` has seen enough of a spelling.
-    ///
-    /// `visit` is told whether the rows so far were spelled normally.
+    /// Visits the rows of a number in all its spellings.
     pub(super) fn rows(
         &self,
         statement: &mut CachedStatement<'_>,

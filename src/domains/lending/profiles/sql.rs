@@ -64,7 +64,7 @@ impl Table {
         format!(
             "DROP TABLE IF EXISTS temp.{name}Copy;
              CREATE TEMP TABLE {name}Copy AS
-             SELECT {normal} AS number, CAST({number} AS TEXT) <> {normal} AS odd, {id} AS id, {columns}, {last} AS last
+             SELECT {normal} AS number, CAST({number} AS TEXT) <> {normal} COLLATE BINARY AS odd, {id} AS id, {columns}, {last} AS last
              FROM main.{name}
              WHERE {number} IS NOT NULL;
              CREATE INDEX temp.{name}CopyByNumber ON {name}Copy (number, odd, id);"
