@@ -120,6 +120,46 @@ impl Clock for ManualClock {
     }
 }
 
+/// Serde form of a calendar day: its text where people read, the number of days since year 1 where they do not.
+pub(crate) mod day {
+    use chrono::{Datelike, NaiveDate};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(day: &NaiveDate, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { day.serialize(serializer) } else { day.num_days_from_ce().serialize(serializer) }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+        if deserializer.is_human_readable() {
+            return NaiveDate::deserialize(deserializer);
+        }
+        from_days(i32::deserialize(deserializer)?)
+    }
+
+    fn from_days<E: Error>(days: i32) -> Result<NaiveDate, E> {
+        NaiveDate::from_num_days_from_ce_opt(days).ok_or_else(|| E::custom("a day beyond the calendar"))
+    }
+
+    /// The same for a day that may be absent.
+    pub(crate) mod option {
+        use super::{Datelike, Deserialize, Deserializer, NaiveDate, Serialize, Serializer, from_days};
+
+        pub(crate) fn serialize<S: Serializer>(day: &Option<NaiveDate>, serializer: S) -> Result<S::Ok, S::Error> {
+            if serializer.is_human_readable() {
+                return day.serialize(serializer);
+            }
+            day.map(|day| day.num_days_from_ce()).serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+            if deserializer.is_human_readable() {
+                return Option::deserialize(deserializer);
+            }
+            Option::<i32>::deserialize(deserializer)?.map(from_days).transpose()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,5 +183,23 @@ mod tests {
         let december = Month::of(NaiveDate::from_ymd_opt(2026, 12, 31).unwrap());
         assert_eq!(december.to_string(), "2026-12");
         assert_eq!(december.end(), NaiveDate::from_ymd_opt(2027, 1, 1));
+    }
+
+    #[test]
+    fn a_day_is_a_text_for_people_and_a_number_in_a_file() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Days(#[serde(with = "day")] NaiveDate, #[serde(with = "day::option")] Option<NaiveDate>);
+
+        let days = Days(NaiveDate::from_ymd_opt(2026, 2, 28).unwrap(), None);
+        let text = serde_json::to_string(&days).unwrap();
+        assert_eq!(text, r#"["2026-02-28",null]"#);
+        assert_eq!(serde_json::from_str::<Days>(&text).unwrap(), days);
+        for days in [days, Days(NaiveDate::MIN, Some(NaiveDate::MAX))] {
+            let bytes = postcard::to_stdvec(&days).unwrap();
+            assert!(bytes.len() < 12, "{bytes:?}");
+            assert_eq!(postcard::from_bytes::<Days>(&bytes).unwrap(), days);
+        }
+        let beyond = postcard::to_stdvec(&i32::MAX).unwrap();
+        assert!(postcard::from_bytes::<Days>(&beyond).is_err());
     }
 }

@@ -13,7 +13,7 @@ use crate::event::KeyCase;
 use crate::time::SystemClock;
 
 /// Of about half a kilobyte each.
-const CACHED_AGREEMENTS: u64 = 100_000;
+const CACHED_AGREEMENTS: u64 = 250_000;
 
 /// The loan book.
 #[derive(Debug)]

@@ -5,17 +5,32 @@ use foldhash::{HashMap, HashMapExt as _};
 use super::domain::Domain;
 use super::lookup::{Lookup, LookupError};
 
-/// Judges cases in their order. Equal questions are asked once.
-pub async fn judge_all<D: Domain, L: Lookup<D::Question, D::Answer>>(
+/// Cases with all that is needed to judge them.
+#[derive(Debug)]
+pub struct Answered<D: Domain> {
+    cases: Vec<D::Case>,
+    asked: Asked<D::Question>,
+    answers: Vec<D::Answer>,
+}
+
+/// Asks what the cases need to know, each distinct question once.
+pub async fn ask<D: Domain, L: Lookup<D::Question, D::Answer>>(
     domain: &D,
     cases: Vec<D::Case>,
     lookup: &L,
     rules: &D::Rules,
-) -> Result<Vec<D::Judgement>, LookupError> {
+) -> Result<Answered<D>, LookupError> {
     let asked = Asked::by(domain, &cases, rules);
     let answers = if asked.questions.is_empty() { Vec::new() } else { lookup.lookup(&asked.questions).await? };
     asked.check(&answers)?;
-    Ok(asked.judge(domain, cases, &answers, rules))
+    Ok(Answered { cases, asked, answers })
+}
+
+impl<D: Domain> Answered<D> {
+    /// Judges the cases in their order.
+    pub fn judge(self, domain: &D, rules: &D::Rules) -> Vec<D::Judgement> {
+        self.asked.judge(domain, self.cases, &self.answers, rules)
+    }
 }
 
 /// What a batch of cases asks.

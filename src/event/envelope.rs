@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::bad::{BadMessage, Expected};
 use super::cell::{Cell, Column};
+use super::express;
 use super::lsn::Lsn;
 use super::object::{Columns, Fill, Object, Shape, columns};
 use crate::time::Timestamp;
@@ -87,6 +88,13 @@ impl<R: Default> Default for Envelope<'_, R> {
 impl<'a, R: Columns<'a>> Envelope<'a, R> {
     /// Reads one JSON object and nothing after it.
     pub(crate) fn from_json(text: &'a str) -> Result<Self, BadMessage> {
+        match express::envelope(text) {
+            Some(envelope) => Ok(envelope),
+            None => Self::read_carefully(text),
+        }
+    }
+
+    pub(super) fn read_carefully(text: &'a str) -> Result<Self, BadMessage> {
         let mut envelope = Self::default();
         let mut deserializer = serde_json::Deserializer::from_str(text);
         // Not all errors of serde_json may be quoted: some hold values.
@@ -193,19 +201,12 @@ impl<'de, R: Columns<'de>> Visitor<'de> for EnvelopeVisitor<'_, 'de, R> {
         let envelope = self.0;
         let mut seen = 0_u8;
         while let Some(member) = map.next_key::<Member>()? {
-            let (bit, name) = match member {
-                Member::Before => (1, "before"),
-                Member::After => (2, "after"),
-                Member::Source => (4, "source"),
-                Member::Op => (8, "op"),
-                Member::Schema => (16, "schema"),
-                Member::Payload => (32, "payload"),
-                Member::Other => (0, ""),
-            };
-            if seen & bit != 0 {
-                envelope.duplicate = Some(name);
+            if let Some(bit) = member.bit() {
+                if seen & bit != 0 {
+                    envelope.duplicate = Some(member.name());
+                }
+                seen |= bit;
             }
-            seen |= bit;
             match member {
                 Member::Before => map.next_value_seed(Fill(&mut envelope.before))?,
                 Member::After => map.next_value_seed(Fill(&mut envelope.after))?,
@@ -223,8 +224,8 @@ impl<'de, R: Columns<'de>> Visitor<'de> for EnvelopeVisitor<'_, 'de, R> {
 }
 
 /// The members that are read; unlike a derived enum's, an unknown name is not an error.
-#[derive(Clone, Copy)]
-enum Member {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Member {
     Before,
     After,
     Source,
@@ -232,6 +233,37 @@ enum Member {
     Schema,
     Payload,
     Other,
+}
+
+impl Member {
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "before" => Self::Before,
+            "after" => Self::After,
+            "source" => Self::Source,
+            "op" => Self::Op,
+            "schema" => Self::Schema,
+            "payload" => Self::Payload,
+            _ => Self::Other,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+            Self::Source => "source",
+            Self::Op => "op",
+            Self::Schema => "schema",
+            Self::Payload => "payload",
+            Self::Other => "",
+        }
+    }
+
+    /// For the set of those that were seen; `None` for one that is not read.
+    pub(super) fn bit(self) -> Option<u8> {
+        (self != Self::Other).then_some(1 << self as u8)
+    }
 }
 
 impl<'de> Deserialize<'de> for Member {
@@ -245,15 +277,7 @@ impl<'de> Deserialize<'de> for Member {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Member, E> {
-                Ok(match name {
-                    "before" => Member::Before,
-                    "after" => Member::After,
-                    "source" => Member::Source,
-                    "op" => Member::Op,
-                    "schema" => Member::Schema,
-                    "payload" => Member::Payload,
-                    _ => Member::Other,
-                })
+                Ok(Member::of(name))
             }
         }
         deserializer.deserialize_str(Name)

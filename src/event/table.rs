@@ -113,7 +113,7 @@ impl<T: Table> TableReader<T> {
     #[expect(clippy::type_complexity, reason = "three parts, taken apart at once by the one caller")]
     fn json<'a>(&self, value: &'a [u8]) -> Result<Option<(Envelope<'a, T::Row<'a>>, ImageForms<T::Forms>, &'a str)>, BadMessage> {
         // All of it, once: serde_json does not look into the strings that it skips.
-        let text = std::str::from_utf8(value).map_err(|_| BadMessage::new("not_json", "the value is not UTF-8"))?;
+        let text = simdutf8::basic::from_utf8(value).map_err(|_| BadMessage::new("not_json", "the value is not UTF-8"))?;
         if let Some((payload, forms)) = self.known_schema(text) {
             // Else it is a null payload, or only looked like a payload: it is read again with care.
             if let Ok(envelope) = Envelope::from_json(payload) {

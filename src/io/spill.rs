@@ -21,9 +21,12 @@ use crate::engine::{DeadLetter, Entry, Partition};
 use crate::event::{ChangeEvent, Identity, Lsn, Origin};
 use crate::time::Timestamp;
 
+/// Bytes that a partition gathers before they are put aside together.
+const GATHERED: usize = 64 << 10;
+
 /// Entries of one partition in ascending order of offsets, encoded.
 #[derive(Debug)]
-pub struct Block {
+struct Block {
     partition: Partition,
     first_offset: i64,
     last_offset: i64,
@@ -31,12 +34,13 @@ pub struct Block {
     bytes: Vec<u8>,
 }
 
-/// Encodes the entries of one chunk of input into blocks.
+/// Encodes the entries of one chunk of input into blocks. Made for many chunks: its buffers stay.
 #[derive(Debug, Default)]
 pub struct Blocks {
     blocks: Vec<Block>,
     /// The block that each partition's next entry goes to.
     open: HashMap<Partition, usize>,
+    spare: Vec<Vec<u8>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -121,12 +125,22 @@ impl Blocks {
                 first_offset: origin.offset,
                 last_offset: origin.offset,
                 entries: 0,
-                bytes: Vec::new(),
+                bytes: self.spare.pop().unwrap_or_default(),
             });
             self.open.insert(partition, self.blocks.len() - 1);
             self.blocks.len() - 1
         });
         &mut self.blocks[index]
+    }
+
+    /// Ready for the next chunk.
+    fn clear(&mut self) {
+        self.open.clear();
+        self.spare.extend(self.blocks.drain(..).map(|block| {
+            let mut bytes = block.bytes;
+            bytes.clear();
+            bytes
+        }));
     }
 }
 
@@ -139,14 +153,20 @@ enum Stored {
 /// Everything that was put aside.
 #[derive(Debug)]
 pub struct Spill {
+    shelf: Shelf,
     labels: Arc<Labels>,
+    /// Ascending runs of each partition.
+    partitions: BTreeMap<Partition, Vec<RunIndex>>,
+    entries: u64,
+}
+
+/// Where bytes are put aside: in memory as long as there is room, then in a file.
+#[derive(Debug)]
+struct Shelf {
     folder: PathBuf,
     file: Option<File>,
     file_len: u64,
     memory_left: usize,
-    /// Ascending runs of each partition.
-    partitions: BTreeMap<Partition, Vec<RunIndex>>,
-    entries: u64,
 }
 
 #[derive(Debug)]
@@ -154,57 +174,69 @@ struct RunIndex {
     first_offset: i64,
     last_offset: i64,
     blocks: Vec<Stored>,
+    /// What comes behind the blocks, not put aside yet.
+    gathered: Vec<u8>,
 }
 
-impl Spill {
-    /// Keeps `memory` bytes; what is more goes to an unnamed file in `folder`.
-    #[must_use]
-    pub fn new(labels: Arc<Labels>, memory: usize, folder: &Path) -> Self {
-        Self {
-            labels,
-            folder: folder.to_owned(),
-            file: None,
-            file_len: 0,
-            memory_left: memory,
-            partitions: BTreeMap::new(),
-            entries: 0,
-        }
-    }
-
-    /// Appends the blocks of the next chunk of input.
-    pub fn add(&mut self, blocks: Blocks) -> Result<(), SpillError> {
-        for block in blocks.blocks {
-            self.entries += block.entries;
-            let (partition, first_offset, last_offset) = (block.partition, block.first_offset, block.last_offset);
-            let stored = self.store(block.bytes)?;
-            let runs = self.partitions.entry(partition).or_default();
-            match runs.last_mut() {
-                Some(run) if run.last_offset <= first_offset => {
-                    run.last_offset = last_offset;
-                    run.blocks.push(stored);
-                }
-                _ => runs.push(RunIndex { first_offset, last_offset, blocks: vec![stored] }),
-            }
+impl RunIndex {
+    fn put_aside(&mut self, shelf: &mut Shelf) -> Result<(), SpillError> {
+        if !self.gathered.is_empty() {
+            self.blocks.push(shelf.store(&self.gathered)?);
+            self.gathered.clear();
         }
         Ok(())
     }
+}
 
-    fn store(&mut self, bytes: Vec<u8>) -> Result<Stored, SpillError> {
+impl Shelf {
+    fn store(&mut self, bytes: &[u8]) -> Result<Stored, SpillError> {
         if bytes.len() <= self.memory_left {
-            let mut bytes = bytes;
-            bytes.shrink_to_fit();
             self.memory_left -= bytes.len();
-            return Ok(Stored::Memory(bytes));
+            return Ok(Stored::Memory(bytes.to_vec()));
         }
         let failed = |source| SpillError::Write { folder: self.folder.clone(), source };
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(&self.folder).map_err(failed)?),
         };
-        file.write_all(&bytes).map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
         let at = self.file_len;
         self.file_len += bytes.len() as u64;
         Ok(Stored::File { at, len: bytes.len() })
+    }
+}
+
+impl Spill {
+    /// Keeps `memory` bytes; what is more goes to an unnamed file in `folder`.
+    #[must_use]
+    pub fn new(labels: Arc<Labels>, memory: usize, folder: &Path) -> Self {
+        let shelf = Shelf { folder: folder.to_owned(), file: None, file_len: 0, memory_left: memory };
+        Self { shelf, labels, partitions: BTreeMap::new(), entries: 0 }
+    }
+
+    /// Takes over the entries of the next chunk of input.
+    pub fn add(&mut self, blocks: &mut Blocks) -> Result<(), SpillError> {
+        for block in &blocks.blocks {
+            self.entries += block.entries;
+            let Block { partition, first_offset, last_offset, ref bytes, .. } = *block;
+            let runs = self.partitions.entry(partition).or_default();
+            let goes_on = runs.last().is_some_and(|run| run.last_offset <= first_offset);
+            if !goes_on {
+                if let Some(run) = runs.last_mut() {
+                    run.put_aside(&mut self.shelf)?;
+                    run.gathered = Vec::new();
+                }
+                runs.push(RunIndex { first_offset, last_offset, blocks: Vec::new(), gathered: Vec::new() });
+            }
+            let run = runs.last_mut().expect("just seen or pushed");
+            run.last_offset = last_offset;
+            run.gathered.extend_from_slice(bytes);
+            if run.gathered.len() >= GATHERED {
+                run.put_aside(&mut self.shelf)?;
+            }
+        }
+        blocks.clear();
+        Ok(())
     }
 
     /// Entries of all partitions.
@@ -216,7 +248,7 @@ impl Spill {
     /// A reader for each partition, in the order of partitions.
     #[must_use]
     pub fn into_readers(self) -> Vec<PartitionReader> {
-        let source = Arc::new(Source { labels: self.labels, folder: self.folder, file: self.file });
+        let source = Arc::new(Source { labels: self.labels, folder: self.shelf.folder, file: self.shelf.file });
         let reader = |(partition, runs): (Partition, Vec<RunIndex>)| PartitionReader {
             partition,
             next: runs.iter().enumerate().map(|(place, run)| Reverse((run.first_offset, place))).collect(),
@@ -271,7 +303,10 @@ struct RunReader {
 }
 
 impl RunReader {
-    fn new(run: RunIndex, source: Arc<Source>) -> Self {
+    fn new(mut run: RunIndex, source: Arc<Source>) -> Self {
+        if !run.gathered.is_empty() {
+            run.blocks.push(Stored::Memory(run.gathered));
+        }
         Self { source, blocks: run.blocks.into_iter(), bytes: Vec::new(), at: 0 }
     }
 
@@ -342,7 +377,7 @@ mod tests {
                 let (origin, entry) = entry(topic, partition, offset);
                 blocks.push(origin, &entry, &labels).unwrap();
             }
-            spill.add(blocks).unwrap();
+            spill.add(&mut blocks).unwrap();
         }
         spill
     }
@@ -387,7 +422,7 @@ mod tests {
             for &(offset, label) in chunk {
                 blocks.push(Origin { topic, partition: 0, offset }, &Entry::<()>::Ignored(label), &labels).unwrap();
             }
-            spill.add(blocks).unwrap();
+            spill.add(&mut blocks).unwrap();
         }
         let mut reader = spill.into_readers().pop().unwrap();
         let read: Vec<_> = std::iter::from_fn(|| reader.read::<()>().unwrap()).collect();

@@ -1,8 +1,8 @@
 //! Second pass: what was put aside is merged, correlated and judged.
 //!
 //! ```text
-//! partitions read back ─► merge, processor ─► batches of cases ─► look-up, rules ─► files
-//!               this thread                            a thread of its own
+//! partitions read back ─► merge, processor ─► batches of cases ─► look-up ─► rules ─► files
+//!               this thread                                a thread      a thread
 //! ```
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::domains::lending::Lending;
 use crate::domains::lending::expected::{Answer, Question};
 use crate::domains::lending::settings::LendingRules;
 use crate::engine::alert::Judged;
-use crate::engine::judging::judge_all;
+use crate::engine::judging::{Answered, ask};
 use crate::engine::lookup::Lookup;
 use crate::engine::merge::BAD_MESSAGE;
 use crate::engine::{Engine, Entry, Options, Output, Progress, RebuiltSource, Slot};
@@ -27,8 +27,8 @@ const BATCH: usize = 8_192;
 /// Records of one partition that are read back at a time, and of all partitions together.
 const PORTION: usize = 1_024;
 const PORTIONS: usize = 64 * PORTION;
-/// Batches that may wait to be judged.
-const WAITING: usize = 4;
+/// Batches that may wait before each thread.
+const WAITING: usize = 2;
 
 /// Runs the engine over everything and writes what it finds.
 pub(super) fn judge<L: Lookup<Question, Answer>>(
@@ -40,15 +40,31 @@ pub(super) fn judge<L: Lookup<Question, Answer>>(
     files: &mut Files,
     progress: &indicatif::ProgressBar,
 ) -> anyhow::Result<Tally> {
-    let (batches, waiting) = sync_channel(WAITING);
     std::thread::scope(|scope| {
-        let judge = scope.spawn(move || write_down(&waiting, lending, lookup, rules, files));
+        let (batches, unanswered) = sync_channel(WAITING);
+        let (give, answered) = sync_channel(WAITING);
+        let asking = named("look up").spawn_scoped(scope, move || {
+            for batch in unanswered {
+                // whoever judges has stopped, and says why
+                if give.send(look_up(batch, lending, lookup, rules)?).is_err() {
+                    break;
+                }
+            }
+            anyhow::Ok(())
+        })?;
+        let judging = named("judge").spawn_scoped(scope, move || write_down(&answered, lending, rules, files))?;
         let engine = Engine::new(Arc::clone(lending), options);
         let fed = feed(engine, spill, rules, progress, |batch| batches.send(batch).is_ok());
         drop(batches);
-        let tally = judge.join().expect("the judging thread does not panic")?;
+        let asked = asking.join().expect("the asking thread does not panic");
+        let tally = judging.join().expect("the judging thread does not panic")?;
+        asked?;
         fed.map(|()| tally)
     })
+}
+
+fn named(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.to_owned())
 }
 
 /// Drives the engine to the end of the input. `give` says whether to go on.
@@ -110,30 +126,42 @@ fn feed(
     Ok(())
 }
 
-/// Judges batches in their order and writes alerts, verdicts and dead letters.
-fn write_down<L: Lookup<Question, Answer>>(
-    batches: &Receiver<Output<Lending>>,
+/// A batch whose cases can be judged.
+struct Ready {
+    cases: Answered<Lending>,
+    /// The batch without its cases.
+    rest: Output<Lending>,
+}
+
+fn look_up<L: Lookup<Question, Answer>>(
+    mut batch: Output<Lending>,
     lending: &Lending,
     lookup: &L,
     rules: &LendingRules,
-    files: &mut Files,
-) -> anyhow::Result<Tally> {
+) -> anyhow::Result<Ready> {
+    lookup.outdated(&batch.outdated);
+    let cases = std::mem::take(&mut batch.cases);
+    let answered = futures::executor::block_on(ask(lending, cases, lookup, rules));
+    let cases = answered.map_err(|error| match error.hint.clone() {
+        Some(hint) => advise(error, hint),
+        None => error.into(),
+    })?;
+    Ok(Ready { cases, rest: batch })
+}
+
+/// Judges batches in their order and writes alerts, verdicts and dead letters.
+fn write_down(batches: &Receiver<Ready>, lending: &Lending, rules: &LendingRules, files: &mut Files) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
-    for batch in batches {
-        tally.records += batch.records;
-        tally.changes += batch.changes;
-        tally.counts.add_all(&batch.counts);
-        for letter in &batch.dead_letters {
+    for Ready { cases, rest } in batches {
+        tally.records += rest.records;
+        tally.changes += rest.changes;
+        tally.counts.add_all(&rest.counts);
+        for letter in &rest.dead_letters {
             *tally.bad_messages.entry(letter.reason.clone()).or_default() += 1;
             tally.first_bad.get_or_insert_with(|| letter.told());
             files.dead_letter(letter)?;
         }
-        lookup.outdated(&batch.outdated);
-        let judged = futures::executor::block_on(judge_all(lending, batch.cases, lookup, rules));
-        let judgements = judged.map_err(|error| match error.hint.clone() {
-            Some(hint) => advise(error, hint),
-            None => error.into(),
-        })?;
+        let judgements = cases.judge(lending, rules);
         let detected_at = SystemClock.now();
         for judgement in &judgements {
             for verdict in judgement.verdicts() {

@@ -1,16 +1,18 @@
 //! First pass: every record is read and decoded, on all cores, and put aside by partition.
 
+use std::io;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
+use anyhow::Context as _;
 use indicatif::ProgressBar;
 
 use super::super::advise;
 use crate::domains::lending::Lending;
 use crate::engine::{DeadLetter, Domain, Entry};
-use crate::event::{Decoded, Record, RegistryError};
+use crate::event::{self, Record, RegistryError};
 use crate::io::capture::{CaptureError, Captures, Chunk, Scratch};
 use crate::io::spill::{Blocks, Labels, Spill, SpillError};
 
@@ -27,16 +29,20 @@ pub(super) fn read_all(captures: Captures, lending: &Lending, folder: &Path, pro
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
         for _ in 0..workers {
-            scope.spawn(|| {
+            let worker = thread::Builder::new().name("decode".to_owned());
+            worker.spawn_scoped(scope, || {
                 let _guard = OnPanic(&turn);
-                while let Some((number, decoded)) = next(&captures, lending, &labels, progress) {
-                    if !turn.take(number, decoded) {
+                let mut worker = Worker { lending, labels: &labels, scratch: Scratch::default(), decoded: Decoded::default() };
+                while let Some((number, decoded)) = worker.next(&captures, progress) {
+                    if !turn.take(number, decoded.map(|()| &mut worker.decoded)) {
                         break;
                     }
                 }
-            });
+            })?;
         }
-    });
+        io::Result::Ok(())
+    })
+    .context("cannot start a thread")?;
     let state = turn.state.into_inner().expect("no worker panics while it has its turn");
     match state.failed {
         None => Ok(state.spill),
@@ -44,33 +50,57 @@ pub(super) fn read_all(captures: Captures, lending: &Lending, folder: &Path, pro
     }
 }
 
-/// Decodes the next chunk; `None` at the end. An error takes its turn like a chunk, so that the first one is reported.
-fn next(
-    captures: &Mutex<Captures>,
-    lending: &Lending,
-    labels: &Labels,
-    progress: &ProgressBar,
-) -> Option<(u64, Result<Decoding, Failure>)> {
-    let chunk = {
-        let mut captures = captures.lock().expect("no worker panics while it reads");
-        let chunk = captures.next_chunk();
-        progress.set_position(captures.consumed_bytes());
-        match chunk {
-            Ok(chunk) => chunk?,
-            Err(error) => return Some((captures.give_up(), Err(error.into()))),
-        }
-    };
-    let decoded = decode(&chunk, lending, labels);
-    let number = chunk.number;
-    captures.lock().expect("no worker panics while it reads").recycle(chunk);
-    Some((number, decoded))
+/// Decodes chunks. Its buffers are used from one to the next.
+struct Worker<'a> {
+    lending: &'a Lending,
+    labels: &'a Labels,
+    scratch: Scratch,
+    decoded: Decoded,
 }
 
 /// A chunk, decoded.
-struct Decoding {
+#[derive(Default)]
+struct Decoded {
     file: Arc<str>,
     lines: u64,
     blocks: Blocks,
+}
+
+impl Worker<'_> {
+    /// Decodes the next chunk; `None` at the end. An error takes its turn like a chunk, so that the first one is reported.
+    fn next(&mut self, captures: &Mutex<Captures>, progress: &ProgressBar) -> Option<(u64, Result<(), Failure>)> {
+        let chunk = {
+            let mut captures = captures.lock().expect("no worker panics while it reads");
+            let chunk = captures.next_chunk();
+            progress.set_position(captures.consumed_bytes());
+            match chunk {
+                Ok(chunk) => chunk?,
+                Err(error) => return Some((captures.give_up(), Err(error.into()))),
+            }
+        };
+        let decoded = self.decode(&chunk);
+        let number = chunk.number;
+        captures.lock().expect("no worker panics while it reads").recycle(chunk);
+        Some((number, decoded))
+    }
+
+    fn decode(&mut self, chunk: &Chunk) -> Result<(), Failure> {
+        let Self { lending, labels, scratch, decoded } = self;
+        decoded.file = Arc::clone(&chunk.name);
+        decoded.lines = 0;
+        for line in chunk.lines() {
+            decoded.lines += 1;
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let put_aside = scratch.read(line, |record| {
+                let entry = entry(lending, record)?;
+                decoded.blocks.push(record.origin, &entry, labels).map_err(Failure::Spill)
+            });
+            put_aside.map_err(|source| CaptureError::Line { name: chunk.name.to_string(), line: decoded.lines, source })??;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -82,30 +112,12 @@ enum Failure {
     Panicked,
 }
 
-fn decode(chunk: &Chunk, lending: &Lending, labels: &Labels) -> Result<Decoding, Failure> {
-    let mut scratch = Scratch::default();
-    let mut blocks = Blocks::default();
-    let mut lines = 0;
-    for line in chunk.lines() {
-        lines += 1;
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let put_aside = scratch.read(line, |record| {
-            let entry = entry(lending, record)?;
-            blocks.push(record.origin, &entry, labels).map_err(Failure::Spill)
-        });
-        put_aside.map_err(|source| CaptureError::Line { name: chunk.name.to_string(), line: lines, source })??;
-    }
-    Ok(Decoding { file: Arc::clone(&chunk.name), lines, blocks })
-}
-
 fn entry(lending: &Lending, record: &Record<'_>) -> Result<Entry<<Lending as Domain>::Change>, Failure> {
     Ok(match lending.decode(record) {
-        Decoded::Change(change) => Entry::Change(change),
-        Decoded::Ignored(label) => Entry::Ignored(label),
-        Decoded::Bad(bad) => Entry::Bad(Box::new(DeadLetter::new(record, &bad))),
-        Decoded::Unavailable(error) => return Err(Failure::Registry(error)),
+        event::Decoded::Change(change) => Entry::Change(change),
+        event::Decoded::Ignored(label) => Entry::Ignored(label),
+        event::Decoded::Bad(bad) => Entry::Bad(Box::new(DeadLetter::new(record, &bad))),
+        event::Decoded::Unavailable(error) => return Err(Failure::Registry(error)),
     })
 }
 
@@ -126,7 +138,7 @@ struct State {
 
 impl Turn {
     /// Waits for the chunk's turn and puts it aside. Gives whether to go on.
-    fn take(&self, number: u64, decoded: Result<Decoding, Failure>) -> bool {
+    fn take(&self, number: u64, decoded: Result<&mut Decoded, Failure>) -> bool {
         let lock = || self.state.lock().expect("no worker panics while it has its turn");
         let waiting = |state: &mut State| state.next != number && state.failed.is_none();
         let mut state: MutexGuard<'_, State> =
@@ -157,9 +169,9 @@ impl Drop for OnPanic<'_> {
 }
 
 impl State {
-    fn add(&mut self, decoded: Result<Decoding, Failure>) -> Result<(), Failure> {
-        let Decoding { file, lines, blocks } = match decoded {
-            Ok(decoding) => decoding,
+    fn add(&mut self, decoded: Result<&mut Decoded, Failure>) -> Result<(), Failure> {
+        let Decoded { file, lines, blocks } = match decoded {
+            Ok(decoded) => decoded,
             // the worker counted from the beginning of its chunk
             Err(Failure::Capture(CaptureError::Line { name, line, source })) => {
                 let before = if *self.file == *name { self.lines } else { 0 };
@@ -167,11 +179,11 @@ impl State {
             }
             Err(failure) => return Err(failure),
         };
-        if !Arc::ptr_eq(&self.file, &file) {
+        if !Arc::ptr_eq(&self.file, file) {
             self.lines = 0;
-            self.file = file;
+            self.file = Arc::clone(file);
         }
-        self.lines += lines;
+        self.lines += *lines;
         self.spill.add(blocks).map_err(Failure::Spill)
     }
 }

@@ -10,7 +10,7 @@ use super::event::{AgreementImage, ChangeRef};
 use super::settings::Class;
 use crate::engine::{Key, Sequence};
 use crate::event::money;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, day};
 
 #[derive(Clone, Debug)]
 pub enum Case {
@@ -42,6 +42,7 @@ pub struct Movement {
     pub amount: Decimal,
     pub type_id: i64,
     pub class: Class,
+    #[serde(with = "day")]
     pub date: NaiveDate,
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Key;
 use crate::event::{ChangeEvent, Lsn, Origin, money};
+use crate::time::day;
 
 /// One change of the two captured tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,7 @@ pub enum ChangeKind {
 pub struct TransactionInsert {
     pub counter: i64,
     pub agreement: Key,
+    #[serde(with = "day")]
     pub date: NaiveDate,
     pub type_id: i64,
     #[serde(with = "money::compact")]
@@ -98,13 +100,17 @@ pub struct AgreementImage {
     #[serde(with = "money::compact")]
     pub balance: Decimal,
     pub settled: bool,
+    #[serde(with = "day::option")]
     pub settled_date: Option<NaiveDate>,
     pub status: Option<CompactString>,
+    #[serde(with = "day::option")]
     pub agreement_date: Option<NaiveDate>,
+    #[serde(with = "day::option")]
     pub contract_end_date: Option<NaiveDate>,
     pub num_payments: Option<i64>,
     #[serde(with = "money::compact::option")]
     pub principal: Option<Decimal>,
+    #[serde(with = "day::option")]
     pub first_payment_date: Option<NaiveDate>,
     pub due_day: Option<i64>,
     pub payment_method: Option<i64>,

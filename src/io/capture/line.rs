@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine as _;
-use memchr::memchr2;
 use serde::Deserialize;
 
+use crate::event::marks::{Marks, has_control};
 use crate::event::{Header, Origin, Record, Topic};
 
 #[derive(Debug, thiserror::Error)]
@@ -174,8 +174,8 @@ struct Fields {
 
 /// Takes a usual line apart; `None` sends it to serde_json: it is unusual or wrong.
 fn scan(line: &[u8], text: &mut Vec<u8>, headers: &mut Vec<(Text, Option<Text>)>) -> Option<Fields> {
-    std::str::from_utf8(line).ok()?;
-    let mut scanner = Scanner { line, at: 0 };
+    simdutf8::basic::from_utf8(line).ok()?;
+    let mut scanner = Scanner { line, at: 0, marks: Marks::of(line) };
     let (mut topic, mut partition, mut offset, mut timestamp_ms) = (None, None, None, None);
     let (mut key, mut payload, mut has_headers) = (None, None, false);
     scanner.expect(b'{')?;
@@ -217,6 +217,7 @@ fn scan(line: &[u8], text: &mut Vec<u8>, headers: &mut Vec<(Text, Option<Text>)>
 struct Scanner<'a> {
     line: &'a [u8],
     at: usize,
+    marks: Marks<'a>,
 }
 
 impl<'a> Scanner<'a> {
@@ -237,10 +238,10 @@ impl<'a> Scanner<'a> {
     /// A field's name, which has no escapes.
     fn name(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
-        let rest = &self.line[self.at..];
-        let end = memchr2(b'"', b'\\', rest).filter(|end| rest[*end] == b'"')?;
-        self.at += end + 1;
-        Some(&rest[..end])
+        let start = self.at;
+        let end = self.marks.next(start).filter(|end| self.line[*end] == b'"')?;
+        self.at = end + 1;
+        Some(&self.line[start..end])
     }
 
     /// At most 18 digits, which fit.
@@ -281,47 +282,58 @@ impl<'a> Scanner<'a> {
     fn string(&mut self, text: &mut Vec<u8>) -> Option<Text> {
         self.expect(b'"')?;
         let start = self.at;
-        let end = start + memchr2(b'"', b'\\', &self.line[start..])?;
-        if self.line[end] == b'"' {
-            self.at = end + 1;
-            return no_control(&self.line[start..end]).then_some(Text::Line(start..end));
+        let mut special = self.marks.next(start)?;
+        if self.line[special] == b'"' {
+            self.at = special + 1;
+            return (!has_control(&self.line[start..special])).then_some(Text::Line(start..special));
         }
         let scratch_start = text.len();
-        let mut piece = start;
-        let mut special = end;
-        loop {
-            let plain = &self.line[piece..special];
-            if !no_control(plain) {
-                return None;
-            }
-            text.extend_from_slice(plain);
-            if self.line[special] == b'"' {
-                self.at = special + 1;
-                return Some(Text::Scratch(scratch_start..text.len()));
-            }
-            let unescaped = match self.line.get(special + 1)? {
-                b'"' => b'"',
-                b'\\' => b'\\',
-                b'/' => b'/',
-                b'n' => b'\n',
-                b't' => b'\t',
-                b'r' => b'\r',
-                b'b' => 0x08,
-                b'f' => 0x0c,
+        let mut to = scratch_start;
+        // nothing gets longer; a piece of fixed width may reach past what is kept of it
+        text.resize(to + self.line.len() - start + PIECE, 0);
+        let mut taken = start;
+        while self.line[special] == b'\\' {
+            to += copy(&self.line[taken..], special - taken, &mut text[to..]);
+            text[to] = match UNESCAPED[usize::from(*self.line.get(special + 1)?)] {
                 // `\u…`, surrogates and all: not worth a second implementation
-                _ => return None,
+                0 => return None,
+                byte => byte,
             };
-            text.push(unescaped);
-            piece = special + 2;
-            special = piece + memchr2(b'"', b'\\', self.line.get(piece..)?)?;
+            to += 1;
+            taken = special + 2;
+            special = self.marks.next(taken)?;
         }
+        to += copy(&self.line[taken..], special - taken, &mut text[to..]);
+        text.truncate(to);
+        self.at = special + 1;
+        (!has_control(&self.line[start..special])).then_some(Text::Scratch(scratch_start..to))
     }
 }
 
-/// JSON forbids raw control characters in strings.
-fn no_control(piece: &[u8]) -> bool {
-    piece.iter().all(|byte| *byte >= 0x20)
+/// Bytes that are copied at least: most pieces between escapes are shorter, and a copy of known length needs no call.
+const PIECE: usize = 32;
+
+fn copy(from: &[u8], len: usize, to: &mut [u8]) -> usize {
+    match (from.first_chunk::<PIECE>(), to.first_chunk_mut::<PIECE>()) {
+        (Some(from), Some(to)) if len <= PIECE => *to = *from,
+        _ => to[..len].copy_from_slice(&from[..len]),
+    }
+    len
 }
+
+/// By the byte that follows a backslash; 0 where none of these may.
+const UNESCAPED: [u8; 256] = {
+    let mut table = [0; 256];
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table[b'/' as usize] = b'/';
+    table[b'n' as usize] = b'\n';
+    table[b't' as usize] = b'\t';
+    table[b'r' as usize] = b'\r';
+    table[b'b' as usize] = 0x08;
+    table[b'f' as usize] = 0x0c;
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -21,7 +21,7 @@ pub use line::{LineError, Scratch};
 pub use write::{Parts, write_line};
 
 /// Bytes that a chunk has at least, unless the file ends; a longer line makes a longer chunk.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 1 << 18;
 /// Bytes that a line has at most: several times what a broker takes. A file of another kind may have no line end at all, and
 /// must not fill the memory before it is refused.
 const LONGEST_LINE: usize = 128 << 20;

@@ -1,0 +1,261 @@
+//! The usual message, read at one go.
+//!
+//! Nearly all messages are an envelope without blanks and with flat row images. This reader knows no more than that, and
+//! gives up at whatever else it meets: then serde_json reads the message from its beginning, and has the last word on what
+//! it means or what is wrong with it.
+
+use super::cell::Cell;
+use super::envelope::{Envelope, Member, Source};
+use super::marks::{Marks, has_control};
+use super::object::{Columns, Object, Shape};
+
+/// The envelope that [`Envelope::from_json`] would find in this text; `None` if that takes a closer look.
+pub(super) fn envelope<'a, R: Columns<'a>>(text: &'a str) -> Option<Envelope<'a, R>> {
+    if has_control(text.as_bytes()) {
+        return None;
+    }
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, marks: Marks::of(text.as_bytes()) };
+    let mut envelope = Envelope::default();
+    let mut seen = 0_u8;
+    reader.members(|reader, name| {
+        let member = Member::of(name);
+        if let Some(bit) = member.bit() {
+            if seen & bit != 0 {
+                return None;
+            }
+            seen |= bit;
+        }
+        match member {
+            Member::Before => envelope.before = reader.object()?,
+            Member::After => envelope.after = reader.object()?,
+            Member::Source => envelope.source = reader.object::<Source<'a>>()?,
+            Member::Op => envelope.op = reader.scalar()?,
+            Member::Schema | Member::Payload => return None,
+            Member::Other if reader.peek() == Some(b'{') => reader.members(|reader, _| reader.scalar().map(drop))?,
+            Member::Other => drop(reader.scalar()?),
+        }
+        Some(())
+    })?;
+    (reader.at == text.len()).then_some(envelope)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    marks: Marks<'a>,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn expect(&mut self, wanted: u8) -> Option<()> {
+        (self.byte()? == wanted).then_some(())
+    }
+
+    /// An object; `member` reads each value.
+    fn members(&mut self, mut member: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        self.expect(b'{')?;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            let Cell::Text(name) = self.string()? else { return None };
+            self.expect(b':')?;
+            member(self, name)?;
+            match self.byte()? {
+                b',' => {}
+                b'}' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// An object of scalars, or null.
+    fn object<R: Columns<'a>>(&mut self) -> Option<Object<R>> {
+        let mut object = Object::default();
+        if self.peek() == Some(b'n') {
+            self.literal("null")?;
+            return Some(object);
+        }
+        object.shape = Shape::Object;
+        let row: &mut R = &mut object.row;
+        self.members(|reader, name| {
+            let value = reader.scalar()?;
+            if let Some((_, cell)) = row.slot(name) {
+                if *cell != Cell::Absent {
+                    return None;
+                }
+                *cell = value;
+            }
+            Some(())
+        })?;
+        Some(object)
+    }
+
+    fn scalar(&mut self) -> Option<Cell<'a>> {
+        match self.peek()? {
+            b'"' => self.string(),
+            b'n' => self.literal("null").map(|()| Cell::Null),
+            b't' => self.literal("true").map(|()| Cell::Bool(true)),
+            b'f' => self.literal("false").map(|()| Cell::Bool(false)),
+            _ => self.number().map(Cell::Number),
+        }
+    }
+
+    fn literal(&mut self, literal: &str) -> Option<()> {
+        self.bytes[self.at..].starts_with(literal.as_bytes()).then(|| self.at += literal.len())
+    }
+
+    /// A string, as it stands there: escapes are checked and not undone.
+    fn string(&mut self) -> Option<Cell<'a>> {
+        let quote = self.at;
+        self.expect(b'"')?;
+        let mut end = self.marks.next(self.at)?;
+        if self.bytes[end] == b'"' {
+            let text = &self.text[self.at..end];
+            self.at = end + 1;
+            return Some(Cell::Text(text));
+        }
+        while self.bytes[end] == b'\\' {
+            let behind = match self.bytes.get(end + 1)? {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => end + 2,
+                b'u' => {
+                    let digits = self.bytes.get(end + 2..end + 6)?;
+                    digits.iter().all(u8::is_ascii_hexdigit).then_some(end + 6)?
+                }
+                _ => return None,
+            };
+            end = self.marks.next(behind)?;
+        }
+        self.at = end + 1;
+        Some(Cell::Escaped(&self.text[quote..self.at]))
+    }
+
+    /// A number without an exponent.
+    fn number(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        let whole = self.digits();
+        if whole == 0 || (whole > 1 && self.bytes[self.at - whole] == b'0') {
+            return None;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            if self.digits() == 0 {
+                return None;
+            }
+        }
+        // an exponent ends it nowhere: what comes next is neither a comma nor a brace
+        Some(&self.text[start..self.at])
+    }
+
+    fn digits(&mut self) -> usize {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        self.at - start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::object::columns;
+    use super::*;
+
+    columns! {
+        struct Row { id = "Id", amount = "Amount", name = "Name" }
+    }
+
+    /// What both readers make of a text: this one may give up.
+    fn both(text: &str) -> (Option<String>, Result<String, String>) {
+        let told = |envelope: Envelope<'_, Row<'_>>| {
+            // the cells are named, so that none is left out
+            let ids =
+                [&envelope.before, &envelope.after].map(|image| (image.row.id("x"), image.row.amount("x"), image.row.name("x")));
+            format!("{envelope:?} {ids:?}")
+        };
+        (envelope(text).map(told), Envelope::read_carefully(text).map(told).map_err(|bad| format!("{bad:?}")))
+    }
+
+    const USUAL: &str = r#"{"before":null,"after":{"Id":7,"Amount":"-12.50","Other":-0.5,"Name":"Zoë \"\uD83C\uDFE6\\","Flag":true,"None":null},"source":{"ts_ms":5,"commit_lsn":"1:2:3","extra":{}},"transaction":{"id":"1","total_order":1},"op":"c","ts_ms":1}"#;
+
+    #[test]
+    fn a_usual_message_is_read_at_one_go_and_means_what_serde_json_says() {
+        let usual = USUAL.replace(r#","extra":{}"#, "");
+        let (express, careful) = both(&usual);
+        assert_eq!(express.expect("it is usual"), careful.unwrap());
+    }
+
+    #[test]
+    fn what_is_unusual_or_wrong_takes_a_closer_look() {
+        for text in [
+            USUAL,
+            "",
+            "{",
+            "{}x",
+            " {}",
+            "null",
+            r#"{"op":"c","op":"u"}"#,
+            r#"{"after":{"Id":1,"Id":2}}"#,
+            r#"{"after":{"Id":01}}"#,
+            r#"{"after":{"Id":-}}"#,
+            r#"{"after":{"Id":1.}}"#,
+            r#"{"after":{"Id":1e5}}"#,
+            r#"{"after":{"Id":[1]}}"#,
+            r#"{"after":{"Id":nul}}"#,
+            r#"{"after":{"Id":1,}}"#,
+            r#"{"after":{"Id" :1}}"#,
+            r#"{"after":{"Id":"a\xb"}}"#,
+            r#"{"after":{"Id":"\u12g4"}}"#,
+            r#"{"after":{"I\u0064":1}}"#,
+            "{\"after\":{\"Id\":\"a\tb\"}}",
+            r#"{"after":5}"#,
+            r#"{"schema":{},"payload":{}}"#,
+            r#"{"op":"c"#,
+        ] {
+            assert_eq!(both(text).0, None, "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_096))]
+
+        #[test]
+        fn a_damaged_message_means_the_same_or_takes_a_closer_look(at in 0..USUAL.len(), byte in 0x20_u8..0x7f, cut in any::<bool>()) {
+            prop_assume!(USUAL.is_char_boundary(at) && USUAL.is_char_boundary(at + 1));
+            let end = if cut { at } else { at + 1 };
+            let text = format!("{}{}{}", &USUAL[..at], char::from(byte), &USUAL[end..]).replace(r#","extra":{}"#, "");
+            let (express, careful) = both(&text);
+            if let Some(express) = express {
+                prop_assert_eq!(Ok(express), careful);
+            }
+        }
+
+        #[test]
+        fn members_of_any_kind_mean_the_same_or_take_a_closer_look(
+            members in proptest::collection::vec(
+                ("before|after|source|op|schema|payload|ts_ms", "null|true|false|-?[0-9]{1,3}(\\.[0-9]{1,3})?|\"[a-zé\\\\\"]{0,4}\"|\\{(\"(Id|Amount|Name|ts_ms|x)\":(null|1|-0|0.5|\"t\"|\"\")(,\"(Id|Name|y)\":(\"(\\\\n|\\\\u00e[0-9g])\"|7|true))?)?\\}|\\[\\]"), 0..5),
+        ) {
+            let text = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect::<Vec<_>>().join(",");
+            let (express, careful) = both(&format!("{{{text}}}"));
+            if let Some(express) = express {
+                prop_assert_eq!(Ok(express), careful);
+            }
+        }
+    }
+}

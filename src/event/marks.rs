@@ -1,0 +1,138 @@
+//! Where JSON's strings begin, end and hold escapes: the quotes and backslashes of a text, found 64 bytes at a look.
+//!
+//! A message holds one every few bytes, and a search from each to the next would mostly pay for its start.
+
+/// Bytes that are looked at together.
+const BLOCK: usize = u64::BITS as usize;
+const WORD: usize = size_of::<u64>();
+
+/// Finds quotes and backslashes, going forward.
+#[derive(Debug)]
+pub(crate) struct Marks<'a> {
+    bytes: &'a [u8],
+    /// Where the block begins that `marks` is about.
+    start: usize,
+    /// A bit for each byte of the block, the first one lowest.
+    marks: u64,
+}
+
+impl<'a> Marks<'a> {
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        let mut marks = Self { bytes, start: 0, marks: 0 };
+        marks.look_at(0);
+        marks
+    }
+
+    /// The first quote or backslash at `from` or after it. `from` must not fall below what was found before.
+    #[inline]
+    pub(crate) fn next(&mut self, from: usize) -> Option<usize> {
+        if from >= self.start + BLOCK {
+            if from >= self.bytes.len() {
+                return None;
+            }
+            self.look_at(from - from % BLOCK);
+        }
+        let mut found = self.marks & (u64::MAX << (from.saturating_sub(self.start)));
+        while found == 0 {
+            let next = self.start + BLOCK;
+            if next >= self.bytes.len() {
+                return None;
+            }
+            self.look_at(next);
+            found = self.marks;
+        }
+        Some(self.start + found.trailing_zeros() as usize)
+    }
+
+    fn look_at(&mut self, start: usize) {
+        self.start = start;
+        let rest = &self.bytes[start..];
+        self.marks = if let Some(block) = rest.first_chunk() {
+            marked(block)
+        } else {
+            let mut padded = [0; BLOCK];
+            padded[..rest.len()].copy_from_slice(rest);
+            marked(&padded)
+        };
+    }
+}
+
+fn marked(block: &[u8; BLOCK]) -> u64 {
+    let mut found = [0; BLOCK];
+    mark(block, &mut found);
+    let (words, _) = found.as_chunks::<WORD>();
+    words.iter().rev().fold(0, |bits, word| bits << WORD | lowest_bits(u64::from_le_bytes(*word)))
+}
+
+/// A 1 for each quote and backslash. Kept apart from its use, which would have the compiler take byte by byte: alone it
+/// becomes a few comparisons of many bytes at once.
+#[inline(never)]
+fn mark(block: &[u8; BLOCK], found: &mut [u8; BLOCK]) {
+    for (found, byte) in found.iter_mut().zip(block) {
+        *found = u8::from(*byte == b'"') | u8::from(*byte == b'\\');
+    }
+}
+
+/// The lowest bits of eight bytes, side by side.
+fn lowest_bits(word: u64) -> u64 {
+    const TO_THE_LAST_BYTE: u64 = 0x0102_0408_1020_4080;
+    word.wrapping_mul(TO_THE_LAST_BYTE) >> (u64::BITS as usize - WORD)
+}
+
+/// JSON forbids raw control characters in strings.
+pub(crate) fn has_control(bytes: &[u8]) -> bool {
+    // without a branch a byte, so that the compiler takes many at a time
+    bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(bytes: &[u8], skip: usize) -> Vec<usize> {
+        let mut marks = Marks::of(bytes);
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(place) = marks.next(from) {
+            found.push(place);
+            from = place + skip;
+        }
+        found
+    }
+
+    #[test]
+    fn marks_lie_on_both_sides_of_a_block_s_end() {
+        for place in [0, 7, 8, 62, 63, 64, 65, 127, 128, 199] {
+            let mut bytes = vec![b'a'; 200];
+            bytes[place] = b'"';
+            assert_eq!(found(&bytes, 1), [place]);
+        }
+        assert_eq!(found(b"", 1), [] as [usize; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_mark_is_found_wherever_the_search_goes_on(bytes in proptest::collection::vec(any::<u8>(), 0..300), skip in 1..200_usize) {
+            let mut expected = Vec::new();
+            let mut from = 0;
+            while let Some(place) = (from..bytes.len()).find(|place| matches!(bytes[*place], b'"' | b'\\')) {
+                expected.push(place);
+                from = place + skip;
+            }
+            prop_assert_eq!(found(&bytes, skip), expected);
+        }
+
+        #[test]
+        fn marks_among_many(text in "[\"\\\\a]{0,200}", skip in 1..3_usize) {
+            let all: Vec<usize> = (0..text.len()).filter(|place| text.as_bytes()[*place] != b'a').collect();
+            let found = found(text.as_bytes(), skip);
+            if skip == 1 {
+                prop_assert_eq!(found, all);
+            } else {
+                prop_assert!(found.iter().all(|place| all.contains(place)));
+            }
+        }
+    }
+}
