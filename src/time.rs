@@ -121,6 +121,7 @@ impl Clock for ManualClock {
 }
 
 /// Serde form of a calendar day: its text where people read, the number of days since year 1 where they do not.
+#[expect(clippy::trivially_copy_pass_by_ref, clippy::ref_option, reason = "serde passes fields by reference")]
 pub(crate) mod day {
     use chrono::{Datelike, NaiveDate};
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};

@@ -10,15 +10,15 @@ const WORD: usize = size_of::<u64>();
 #[derive(Debug)]
 pub(crate) struct Marks<'a> {
     bytes: &'a [u8],
-    /// Where the block begins that `marks` is about.
+    /// Where the block begins that `found` is about.
     start: usize,
     /// A bit for each byte of the block, the first one lowest.
-    marks: u64,
+    found: u64,
 }
 
 impl<'a> Marks<'a> {
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
-        let mut marks = Self { bytes, start: 0, marks: 0 };
+        let mut marks = Self { bytes, start: 0, found: 0 };
         marks.look_at(0);
         marks
     }
@@ -32,14 +32,14 @@ impl<'a> Marks<'a> {
             }
             self.look_at(from - from % BLOCK);
         }
-        let mut found = self.marks & (u64::MAX << (from.saturating_sub(self.start)));
+        let mut found = self.found & (u64::MAX << (from.saturating_sub(self.start)));
         while found == 0 {
             let next = self.start + BLOCK;
             if next >= self.bytes.len() {
                 return None;
             }
             self.look_at(next);
-            found = self.marks;
+            found = self.found;
         }
         Some(self.start + found.trailing_zeros() as usize)
     }
@@ -47,7 +47,7 @@ impl<'a> Marks<'a> {
     fn look_at(&mut self, start: usize) {
         self.start = start;
         let rest = &self.bytes[start..];
-        self.marks = if let Some(block) = rest.first_chunk() {
+        self.found = if let Some(block) = rest.first_chunk() {
             marked(block)
         } else {
             let mut padded = [0; BLOCK];

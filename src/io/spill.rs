@@ -37,7 +37,7 @@ struct Block {
 /// Encodes the entries of one chunk of input into blocks. Made for many chunks: its buffers stay.
 #[derive(Debug, Default)]
 pub struct Blocks {
-    blocks: Vec<Block>,
+    filled: Vec<Block>,
     /// The block that each partition's next entry goes to.
     open: HashMap<Partition, usize>,
     spare: Vec<Vec<u8>>,
@@ -118,25 +118,25 @@ impl Blocks {
 
     fn block_for(&mut self, origin: Origin) -> &mut Block {
         let partition = Partition::from(origin);
-        let known = self.open.get(&partition).copied().filter(|&index| self.blocks[index].last_offset <= origin.offset);
+        let known = self.open.get(&partition).copied().filter(|&index| self.filled[index].last_offset <= origin.offset);
         let index = known.unwrap_or_else(|| {
-            self.blocks.push(Block {
+            self.filled.push(Block {
                 partition,
                 first_offset: origin.offset,
                 last_offset: origin.offset,
                 entries: 0,
                 bytes: self.spare.pop().unwrap_or_default(),
             });
-            self.open.insert(partition, self.blocks.len() - 1);
-            self.blocks.len() - 1
+            self.open.insert(partition, self.filled.len() - 1);
+            self.filled.len() - 1
         });
-        &mut self.blocks[index]
+        &mut self.filled[index]
     }
 
     /// Ready for the next chunk.
     fn clear(&mut self) {
         self.open.clear();
-        self.spare.extend(self.blocks.drain(..).map(|block| {
+        self.spare.extend(self.filled.drain(..).map(|block| {
             let mut bytes = block.bytes;
             bytes.clear();
             bytes
@@ -153,7 +153,7 @@ enum Stored {
 /// Everything that was put aside.
 #[derive(Debug)]
 pub struct Spill {
-    shelf: Shelf,
+    store: Store,
     labels: Arc<Labels>,
     /// Ascending runs of each partition.
     partitions: BTreeMap<Partition, Vec<RunIndex>>,
@@ -162,7 +162,7 @@ pub struct Spill {
 
 /// Where bytes are put aside: in memory as long as there is room, then in a file.
 #[derive(Debug)]
-struct Shelf {
+struct Store {
     folder: PathBuf,
     file: Option<File>,
     file_len: u64,
@@ -179,17 +179,17 @@ struct RunIndex {
 }
 
 impl RunIndex {
-    fn put_aside(&mut self, shelf: &mut Shelf) -> Result<(), SpillError> {
+    fn put_aside(&mut self, store: &mut Store) -> Result<(), SpillError> {
         if !self.gathered.is_empty() {
-            self.blocks.push(shelf.store(&self.gathered)?);
+            self.blocks.push(store.put(&self.gathered)?);
             self.gathered.clear();
         }
         Ok(())
     }
 }
 
-impl Shelf {
-    fn store(&mut self, bytes: &[u8]) -> Result<Stored, SpillError> {
+impl Store {
+    fn put(&mut self, bytes: &[u8]) -> Result<Stored, SpillError> {
         if bytes.len() <= self.memory_left {
             self.memory_left -= bytes.len();
             return Ok(Stored::Memory(bytes.to_vec()));
@@ -210,20 +210,20 @@ impl Spill {
     /// Keeps `memory` bytes; what is more goes to an unnamed file in `folder`.
     #[must_use]
     pub fn new(labels: Arc<Labels>, memory: usize, folder: &Path) -> Self {
-        let shelf = Shelf { folder: folder.to_owned(), file: None, file_len: 0, memory_left: memory };
-        Self { shelf, labels, partitions: BTreeMap::new(), entries: 0 }
+        let store = Store { folder: folder.to_owned(), file: None, file_len: 0, memory_left: memory };
+        Self { store, labels, partitions: BTreeMap::new(), entries: 0 }
     }
 
     /// Takes over the entries of the next chunk of input.
     pub fn add(&mut self, blocks: &mut Blocks) -> Result<(), SpillError> {
-        for block in &blocks.blocks {
+        for block in &blocks.filled {
             self.entries += block.entries;
             let Block { partition, first_offset, last_offset, ref bytes, .. } = *block;
             let runs = self.partitions.entry(partition).or_default();
             let goes_on = runs.last().is_some_and(|run| run.last_offset <= first_offset);
             if !goes_on {
                 if let Some(run) = runs.last_mut() {
-                    run.put_aside(&mut self.shelf)?;
+                    run.put_aside(&mut self.store)?;
                     run.gathered = Vec::new();
                 }
                 runs.push(RunIndex { first_offset, last_offset, blocks: Vec::new(), gathered: Vec::new() });
@@ -232,7 +232,7 @@ impl Spill {
             run.last_offset = last_offset;
             run.gathered.extend_from_slice(bytes);
             if run.gathered.len() >= GATHERED {
-                run.put_aside(&mut self.shelf)?;
+                run.put_aside(&mut self.store)?;
             }
         }
         blocks.clear();
@@ -248,7 +248,7 @@ impl Spill {
     /// A reader for each partition, in the order of partitions.
     #[must_use]
     pub fn into_readers(self) -> Vec<PartitionReader> {
-        let source = Arc::new(Source { labels: self.labels, folder: self.shelf.folder, file: self.shelf.file });
+        let source = Arc::new(Source { labels: self.labels, folder: self.store.folder, file: self.store.file });
         let reader = |(partition, runs): (Partition, Vec<RunIndex>)| PartitionReader {
             partition,
             next: runs.iter().enumerate().map(|(place, run)| Reverse((run.first_offset, place))).collect(),
