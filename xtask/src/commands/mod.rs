@@ -1,0 +1,5 @@
+//! One file a command.
+
+mod kafka;
+
+pub(crate) use kafka::{Kafka, kafka};
