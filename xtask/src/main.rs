@@ -19,11 +19,14 @@ enum Command {
     /// A real Apache Kafka without Docker: needs Java 17 or later, and, the first time, Maven and the network.
     #[command(subcommand)]
     Kafka(commands::Kafka),
+    /// Run every test: `cargo test`, then the tests against a real Kafka if Java and Maven are there.
+    Test(commands::Test),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Kafka(command) => commands::kafka(command),
+        Command::Test(command) => commands::test(&command),
     };
     match result {
         Ok(code) => code,

@@ -4,11 +4,11 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::distribution::Distribution;
+use super::distribution::{Classes, Distribution};
+use super::process::Process;
 use super::state::{BrokerState, ClusterState};
 
 /// The same for every test cluster: it never meets another.
@@ -52,25 +52,27 @@ pub(super) fn launch(
     let log = OpenOptions::new().create(true).append(true).open(&broker.log);
     let log = log.with_context(|| format!("cannot write {}", broker.log.display()))?;
     let mut command = java(distribution);
+    if let Classes::Record(archive) = &distribution.classes {
+        command.arg(format!("-XX:ArchiveClassesAtExit={}", archive.display()));
+    }
     command.arg("kafka.Kafka").arg(&broker.settings).current_dir(&cluster.folder);
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     if life == Life::Detached {
         command.process_group(0);
     }
     let mut child = command.spawn().context("cannot start java")?;
-    let pid = child.id();
-    // for a moment a new process has no command line to be recognised by
-    while !broker.recognise(pid).is_running() && child.try_wait().context("cannot wait for java")?.is_none() {
-        thread::sleep(Duration::from_millis(1));
-    }
+    let process = Process::of(&mut child, &broker.marker()).context("cannot watch java")?;
     // waited for, so that it does not stay as a zombie
     thread::spawn(move || child.wait());
-    Ok(pid)
+    Ok(process.pid)
 }
 
 fn java(distribution: &Distribution) -> Command {
     let mut command = Command::new(&distribution.java.command);
     command.args(JVM).arg(format!("-Dlog4j2.configurationFile={}", distribution.logging.display()));
+    if let Classes::Use(archive) = &distribution.classes {
+        command.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+    }
     command.arg("-cp").arg(distribution.class_path());
     command
 }

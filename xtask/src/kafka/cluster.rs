@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 
 use super::broker::{self, Life};
-use super::distribution::{Distribution, remove};
+use super::distribution::{Classes, Distribution, remove};
 use super::metadata::{self, Topics};
 use super::ports;
 use super::state::{BrokerState, ClusterState, folder};
@@ -81,7 +81,16 @@ impl Cluster {
     fn start_as(brokers: usize, name: &str, life: Life) -> anyhow::Result<Self> {
         ensure!(brokers == 1 || brokers == 3, "a cluster has 1 or 3 brokers, not {brokers}");
         ensure!(is_name(name), "`{name}` is not a cluster's name: letters, digits, `-` and `_` make one");
-        let distribution = Distribution::obtain()?;
+        let mut distribution = Distribution::obtain()?;
+        if let Classes::Load = distribution.classes {
+            let recording = distribution.recording();
+            Self::start_with(&recording, 1, "recording", Life::Attached)?.stop_broker(1)?;
+            distribution.use_recorded(&recording);
+        }
+        Self::start_with(&distribution, brokers, name, life)
+    }
+
+    fn start_with(distribution: &Distribution, brokers: usize, name: &str, life: Life) -> anyhow::Result<Self> {
         let folder = folder(name);
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let lock = wait_for_lock(&folder, name)?;

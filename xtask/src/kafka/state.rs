@@ -48,11 +48,12 @@ impl BrokerState {
     }
 
     pub(super) fn process(&self) -> Option<Process> {
-        self.pid.map(|pid| self.recognise(pid))
+        self.pid.map(|pid| Process { pid, marker: self.marker() })
     }
 
-    pub(super) fn recognise(&self, pid: u32) -> Process {
-        Process { pid, marker: self.settings.display().to_string() }
+    /// By what the process is recognised.
+    pub(super) fn marker(&self) -> String {
+        self.settings.display().to_string()
     }
 }
 
