@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::common::{Input, VOLATILE, assert_same_alerts, case_folders, normalise
 use crate::stage::{PATIENCE, Stage};
 
 /// A daemon's process and its files.
-struct Daemon {
+pub(crate) struct Daemon {
     process: Child,
     log: PathBuf,
 }
@@ -37,7 +38,7 @@ impl Daemon {
     }
 
     /// Has it end well.
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal("-TERM");
         let asked = Instant::now();
         while self.process.try_wait().unwrap().is_none() {
@@ -48,7 +49,7 @@ impl Daemon {
         assert!(status.success(), "{status}\n{}", self.log());
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
@@ -169,7 +170,47 @@ fn the_daemon_commits_exactly_the_alerts_of_the_backtest_on_the_same_records() {
     }
 }
 
-/// An agreement is opened: one alert, whatever came before.
+/// Topics of openings, each of which is one alert, whatever came before.
+pub(crate) struct Openings {
+    pub(crate) stage: Stage,
+    agreements: String,
+    alerts: String,
+    config: String,
+    folder: TempDir,
+}
+
+impl Openings {
+    pub(crate) fn on(stage: Stage) -> Self {
+        let agreements = stage.topic("db.dbo.Agreement", 2);
+        let transactions = stage.topic("db.dbo.Transaction", 2);
+        let (alerts, dead_letters) = (stage.topic("alerts", 2), stage.topic("dead-letters", 1));
+        let config = format!(
+            "[source]\ntopics = [{transactions:?}, {agreements:?}]\n[alerts]\ntopic = {alerts:?}\n\
+             [dead_letters]\ntopic = {dead_letters:?}\n[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n\
+             properties = {{ \"session.timeout.ms\" = 6000 }}\n",
+            stage.bootstrap(),
+            stage.name("group"),
+        );
+        Self { stage, agreements, alerts, config, folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn daemon(&self) -> Daemon {
+        Daemon::start(self.folder.path(), &self.config)
+    }
+
+    pub(crate) fn open(&self, numbers: Range<i64>) {
+        self.stage.produce(&numbers.map(|number| opening(&self.agreements, number)).collect::<Vec<_>>());
+    }
+
+    /// Waits until all of those before were told, and each once.
+    pub(crate) fn were_told_once(&self, numbers: i64) {
+        let records = self.stage.read_at_least(&self.alerts, usize::try_from(numbers).unwrap());
+        let mut told: Vec<_> = records.iter().map(|record| String::from_utf8(record.key.clone().unwrap()).unwrap()).collect();
+        told.sort();
+        assert_eq!(told, (0..numbers).map(|number| format!("FRH{number:07}")).collect::<Vec<_>>());
+    }
+}
+
 fn opening(topic: &str, number: i64) -> OwnedRecord {
     let value = format!(
         r#"{{"before":null,"after":{{"AgreementNumber":"FRH{number:07}","AgreementCurrentBalanceNET":"1000.00",
@@ -184,26 +225,11 @@ fn opening(topic: &str, number: i64) -> OwnedRecord {
 #[test]
 #[ignore = "needs Java and Maven: cargo xtask test"]
 fn a_daemon_that_was_stopped_or_killed_goes_on_where_its_last_commit_was() {
-    let stage = Stage::new("resume");
-    let agreements = stage.topic("db.dbo.Agreement", 2);
-    let transactions = stage.topic("db.dbo.Transaction", 2);
-    let (alerts_topic, dead_letters) = (stage.topic("alerts", 2), stage.topic("dead-letters", 1));
-    let folder = tempfile::tempdir().unwrap();
-    let config = format!(
-        "[source]\ntopics = [{transactions:?}, {agreements:?}]\n[alerts]\ntopic = {alerts_topic:?}\n\
-         [dead_letters]\ntopic = {dead_letters:?}\n[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n\
-         properties = {{ \"session.timeout.ms\" = 6000 }}\n",
-        stage.bootstrap(),
-        stage.name("group"),
-    );
-    for round in 0..4_i64 {
-        let numbers = round * 20..(round + 1) * 20;
-        stage.produce(&numbers.clone().map(|number| opening(&agreements, number)).collect::<Vec<_>>());
-        let daemon = Daemon::start(folder.path(), &config);
-        let records = stage.read_at_least(&alerts_topic, usize::try_from(numbers.end).unwrap());
-        let mut opened: Vec<_> = records.iter().map(|record| String::from_utf8(record.key.clone().unwrap()).unwrap()).collect();
-        opened.sort();
-        assert_eq!(opened, (0..numbers.end).map(|number| format!("FRH{number:07}")).collect::<Vec<_>>(), "each once");
+    let openings = Openings::on(Stage::new("resume"));
+    for round in 0..4 {
+        openings.open(round * 20..(round + 1) * 20);
+        let daemon = openings.daemon();
+        openings.were_told_once((round + 1) * 20);
         if round % 2 == 0 { daemon.kill() } else { daemon.stop() }
     }
 }

@@ -5,10 +5,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod brokers;
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
 #[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
+mod proxy;
 mod stage;
 mod transactions;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -17,8 +17,13 @@ use tidewaiter::event::{Origin, Topic};
 use tidewaiter::io::kafka::Connection;
 use xtask::kafka::Cluster;
 
-/// So long may take what a real broker does.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+use crate::proxy::Proxy;
+
+/// So long may take what a real broker does, on a machine that has much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// On every broker, as the clusters are set up.
+const REPLICATION: TopicReplication<'_> = TopicReplication::Fixed(-1);
 
 /// One test's place.
 pub(crate) struct Stage {
@@ -50,8 +55,18 @@ impl Stage {
         Self { cluster: cluster(), name }
     }
 
+    /// On a cluster that the test may hurt.
+    pub(crate) fn on(cluster: Arc<Cluster>, name: &'static str) -> Self {
+        Self { cluster, name }
+    }
+
     pub(crate) fn bootstrap(&self) -> &str {
         self.cluster.bootstrap()
+    }
+
+    /// Starts a proxy before the broker. The cluster has room for one.
+    pub(crate) fn proxy(&self) -> Proxy {
+        Proxy::start(self.cluster.gateways()[0])
     }
 
     /// A name that is this test's.
@@ -80,7 +95,7 @@ impl Stage {
     pub(crate) fn topic_with(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
         let name = self.name(name);
         let admin: AdminClient<_> = self.config().create().unwrap();
-        let mut topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(&name, partitions, REPLICATION);
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
@@ -132,8 +147,14 @@ impl Stage {
         while !unread.is_empty() {
             assert!(start.elapsed() < PATIENCE, "partitions {unread:?} of {topic} are not at their end");
             match consumer.poll(Duration::from_millis(100)) {
-                None => {}
                 Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
+                // a broker that is away for a moment comes back
+                None
+                | Some(Err(KafkaError::MessageConsumption(
+                    RDKafkaErrorCode::AllBrokersDown
+                    | RDKafkaErrorCode::BrokerTransportFailure
+                    | RDKafkaErrorCode::OperationTimedOut,
+                ))) => {}
                 Some(message) => {
                     let record = owned(&message.unwrap());
                     records.entry(record.origin.partition).or_default().push(record);

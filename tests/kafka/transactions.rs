@@ -14,6 +14,7 @@ use tidewaiter::time::{ManualClock, Timestamp};
 use tokio::sync::watch;
 
 use crate::pipeline_support::toy::{Limits, Toy, record};
+use crate::proxy::{END_TXN, Loss, Proxy};
 use crate::stage::{Isolation, PATIENCE, Stage, send, text};
 
 /// Topics of one test.
@@ -193,4 +194,34 @@ async fn records_of_aborted_transactions_are_not_read_and_the_end_is_found_behin
     drain(&connection, &topics).await.unwrap();
     let alerts = bodies(&stage.read(&topics.alerts, Isolation::Committed));
     assert_eq!(alerts, ["base:K1:11:100", "base:K2:12:100", "base:K5:15:100"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Java and Maven: cargo xtask test"]
+async fn a_commit_that_nobody_answered_happens_once_whether_or_not_it_reached_the_broker() {
+    let stages = ["doubt-1", "doubt-2"].map(Stage::new);
+    let proxy = stages[0].proxy();
+    // each meets one of them, side by side since both wait long for an answer
+    proxy.lose(Loss::Answer(END_TXN));
+    proxy.lose(Loss::Request(END_TXN));
+    let [first, second] = &stages;
+    tokio::join!(commit_in_doubt(first, &proxy), commit_in_doubt(second, &proxy));
+    assert!(proxy.has_lost());
+}
+
+async fn commit_in_doubt(stage: &Stage, proxy: &Proxy) {
+    let topics = Topics::of(stage);
+    let connection = Connection { bootstrap_servers: proxy.bootstrap(), ..stage.connection("group") };
+    let (mut source, mut sink) = member(&connection, &topics).await;
+    let batch = Arc::new(topics.batch("once", 1));
+    let mut result = sink.commit(&batch).await;
+    assert!(matches!(result, Err(CommitError::Repeat(_))), "{result:?}");
+    // the second time it is settled, unless the machine is very slow
+    while matches!(result, Err(CommitError::Repeat(_))) {
+        result = sink.commit(&batch).await;
+    }
+    result.unwrap();
+    assert_eq!(bodies(&stage.read(&topics.alerts, Isolation::Committed)), ["once"]);
+    assert_eq!(stage.committed("group", &topics.input)[&0].0, 1);
+    source.close().await;
 }

@@ -27,8 +27,13 @@ pub(super) enum Life {
 }
 
 /// Writes its settings and formats its storage.
-pub(super) fn prepare(distribution: &Distribution, cluster: &ClusterState, broker: &BrokerState) -> anyhow::Result<()> {
-    fs::write(&broker.settings, settings(cluster, broker)).with_context(|| broker.settings.display().to_string())?;
+pub(super) fn prepare(
+    distribution: &Distribution,
+    cluster: &ClusterState,
+    broker: &BrokerState,
+    life: Life,
+) -> anyhow::Result<()> {
+    fs::write(&broker.settings, settings(cluster, broker, life)).with_context(|| broker.settings.display().to_string())?;
     let output = java(distribution)
         .arg("kafka.tools.StorageTool")
         .args(["format", "--cluster-id", CLUSTER_ID, "--config"])
@@ -77,7 +82,7 @@ fn java(distribution: &Distribution) -> Command {
     command
 }
 
-fn settings(cluster: &ClusterState, broker: &BrokerState) -> String {
+fn settings(cluster: &ClusterState, broker: &BrokerState, life: Life) -> String {
     let count = cluster.brokers.len();
     let voters: Vec<String> =
         cluster.brokers.iter().map(|broker| format!("{}@127.0.0.1:{}", broker.id, broker.controller_port)).collect();
@@ -87,13 +92,14 @@ process.roles=broker,controller
 node.id={id}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},GATEWAY://127.0.0.1:{exit}
+advertised.listeners=CLIENT://127.0.0.1:{port},GATEWAY://127.0.0.1:{entrance}
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,GATEWAY:PLAINTEXT
 inter.broker.listener.name=CLIENT
 log.dirs={data}
 
-# a topic that is missing is an error, not a topic with other settings
-auto.create.topics.enable=false
+# for a person it is handy; for a test a topic that is missing is an error, not a topic with other settings
+auto.create.topics.enable={auto_create}
 default.replication.factor={count}
 min.insync.replicas={in_sync}
 offsets.topic.replication.factor={count}
@@ -113,9 +119,9 @@ log.message.timestamp.after.max.ms=9223372036854775807
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=500
-# a broker that is gone is missed after 3 s, not 9
+# a broker that is gone is missed after 6 s, not 9; on a busy machine less than that would miss one that is only slow
 broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=6000
 
 # a small machine, shared by three of them
 num.network.threads=2
@@ -127,8 +133,11 @@ log.cleaner.dedupe.buffer.size=16777216
         voters = voters.join(","),
         port = broker.port,
         controller_port = broker.controller_port,
+        exit = broker.gateway.exit,
+        entrance = broker.gateway.entrance,
         data = cluster.data(broker.id).display(),
         in_sync = count.min(2),
+        auto_create = life == Life::Detached,
     )
 }
 
@@ -137,21 +146,24 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn cluster(ports: &[u16]) -> ClusterState {
+    fn cluster(ports: &[[u16; 4]]) -> ClusterState {
         ClusterState::new("t", "17", Path::new("/run/t"), ports)
     }
 
     #[test]
     fn one_broker_is_content_with_itself_and_three_need_two_in_sync() {
-        let one = cluster(&[20_001, 21_001]);
-        let settings_of_one = settings(&one, &one.brokers[0]);
+        let one = cluster(&[[20_001, 21_001, 22_001, 23_001]]);
+        let settings_of_one = settings(&one, &one.brokers[0], Life::Attached);
         assert!(settings_of_one.contains("transaction.state.log.min.isr=1\n"));
+        assert!(settings_of_one.contains("auto.create.topics.enable=false\n"));
         assert!(settings_of_one.contains("offsets.topic.replication.factor=1\n"));
-        let three = cluster(&[20_001, 21_001, 20_002, 21_002, 20_003, 21_003]);
-        let settings = settings(&three, &three.brokers[1]);
+        let three = cluster(&[1, 2, 3].map(|id| [20_000 + id, 21_000 + id, 22_000 + id, 23_000 + id]));
+        let settings = settings(&three, &three.brokers[1], Life::Detached);
+        assert!(settings.contains("auto.create.topics.enable=true\n"));
         assert!(settings.contains("node.id=2\n"));
         assert!(settings.contains("controller.quorum.voters=1@127.0.0.1:21001,2@127.0.0.1:21002,3@127.0.0.1:21003\n"));
-        assert!(settings.contains("listeners=CLIENT://127.0.0.1:20002,CONTROLLER://127.0.0.1:21002\n"));
+        assert!(settings.contains("listeners=CLIENT://127.0.0.1:20002,CONTROLLER://127.0.0.1:21002,GATEWAY://127.0.0.1:23002\n"));
+        assert!(settings.contains("advertised.listeners=CLIENT://127.0.0.1:20002,GATEWAY://127.0.0.1:22002\n"));
         assert!(settings.contains("log.dirs=/run/t/data-2\n"));
         for setting in ["min.insync.replicas=2", "transaction.state.log.min.isr=2", "transaction.state.log.replication.factor=3"]
         {

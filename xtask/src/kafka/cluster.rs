@@ -12,7 +12,7 @@ use super::broker::{self, Life};
 use super::distribution::{Classes, Distribution, remove};
 use super::metadata::{self, Topics};
 use super::ports;
-use super::state::{BrokerState, ClusterState, folder};
+use super::state::{BrokerState, ClusterState, Gateway, PORTS, folder};
 use crate::hint::advise;
 
 /// How long a cluster may take to be ready: a machine that compiles meanwhile is slow.
@@ -100,7 +100,7 @@ impl Cluster {
         let mut attempt = 1;
         loop {
             clear(&folder)?;
-            let state = ClusterState::new(name, &distribution.java.version, &folder, &ports::free(2 * brokers)?);
+            let state = ClusterState::new(name, &distribution.java.version, &folder, ports::free(PORTS * brokers)?.as_chunks().0);
             let lock = lock.try_clone().with_context(|| format!("cannot keep the lock of cluster {name}"))?;
             let cluster = Self {
                 distribution: distribution.clone(),
@@ -125,6 +125,12 @@ impl Cluster {
     #[must_use]
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// The ways to the brokers that a proxy can stand in, in their order.
+    #[must_use]
+    pub fn gateways(&self) -> Vec<Gateway> {
+        self.state().brokers.iter().map(|broker| broker.gateway).collect()
     }
 
     /// Ends a broker as a power cut would.
@@ -184,7 +190,7 @@ impl Cluster {
         let state = self.state().clone();
         thread::scope(|scope| {
             let (distribution, state) = (&self.distribution, &state);
-            let prepare = |broker| scope.spawn(move || broker::prepare(distribution, state, broker));
+            let prepare = |broker| scope.spawn(move || broker::prepare(distribution, state, broker, self.life));
             let threads: Vec<_> = state.brokers.iter().map(prepare).collect();
             threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
         })?;

@@ -11,6 +11,9 @@ use super::distribution::VERSION;
 use super::process::Process;
 use super::runs;
 
+/// How many ports a broker takes.
+pub(super) const PORTS: usize = 4;
+
 /// A cluster that was started and not stopped; its processes may be gone all the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClusterState {
@@ -36,9 +39,19 @@ pub struct BrokerState {
     pub port: u16,
     /// For the controllers' quorum.
     pub controller_port: u16,
+    pub gateway: Gateway,
     pub log: PathBuf,
     /// Its settings; the path is also by what its process is recognised.
     pub settings: PathBuf,
+}
+
+/// A second way to a broker, for a proxy of a test. Clients that come this way are told of no other.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Gateway {
+    /// What clients are told to connect to; nobody listens until the test does.
+    pub entrance: u16,
+    /// Where the broker listens for what comes through.
+    pub exit: u16,
 }
 
 impl BrokerState {
@@ -64,17 +77,18 @@ impl ClusterState {
         self.brokers.iter().all(BrokerState::is_running)
     }
 
-    /// A cluster that was not started yet. Its ports are two for each broker.
-    pub(super) fn new(name: &str, java: &str, folder: &Path, ports: &[u16]) -> Self {
-        let broker = |(ports, id): (&[u16; 2], usize)| BrokerState {
+    /// A cluster that was not started yet, with so many ports for each broker.
+    pub(super) fn new(name: &str, java: &str, folder: &Path, ports: &[[u16; PORTS]]) -> Self {
+        let broker = |(&[port, controller_port, entrance, exit], id): (&[u16; PORTS], usize)| BrokerState {
             id,
             pid: None,
-            port: ports[0],
-            controller_port: ports[1],
+            port,
+            controller_port,
+            gateway: Gateway { entrance, exit },
             log: folder.join(format!("broker-{id}.log")),
             settings: folder.join(format!("broker-{id}.properties")),
         };
-        let brokers: Vec<_> = ports.as_chunks().0.iter().zip(1..).map(broker).collect();
+        let brokers: Vec<_> = ports.iter().zip(1..).map(broker).collect();
         let servers: Vec<_> = brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.port)).collect();
         Self {
             name: name.to_owned(),
