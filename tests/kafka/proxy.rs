@@ -1,0 +1,111 @@
+//! Between clients and a broker: passes everything on, but for what a test takes away.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use xtask::kafka::Gateway;
+
+/// What gets lost, once, and with it everything that follows on the same connection in that direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// The next request of this kind.
+    Request(i16),
+    /// The answer to the next request of this kind.
+    Answer(i16),
+}
+
+/// `EndTxn`: commits or aborts.
+pub(crate) const END_TXN: i16 = 26;
+
+impl Loss {
+    fn kind(self) -> i16 {
+        let (Self::Request(kind) | Self::Answer(kind)) = self;
+        kind
+    }
+}
+
+/// Those that are still to come, in turn.
+type Losses = Arc<Mutex<VecDeque<Loss>>>;
+
+/// Listens until the process ends.
+pub(crate) struct Proxy {
+    entrance: u16,
+    losses: Losses,
+}
+
+impl Proxy {
+    pub(crate) fn start(gateway: Gateway) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, gateway.entrance)).unwrap();
+        let losses = Losses::default();
+        let shared = Arc::clone(&losses);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                // a broker that is down refuses, and so does the proxy
+                if let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, gateway.exit)) {
+                    connect(client.unwrap(), broker, Arc::clone(&shared));
+                }
+            }
+        });
+        Self { entrance: gateway.entrance, losses }
+    }
+
+    pub(crate) fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.entrance)
+    }
+
+    pub(crate) fn lose(&self, loss: Loss) {
+        self.losses.lock().unwrap().push_back(loss);
+    }
+
+    /// Whether everything that was to be lost has been.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.losses.lock().unwrap().is_empty()
+    }
+}
+
+/// Two threads a connection.
+fn connect(client: TcpStream, broker: TcpStream, losses: Losses) {
+    let deaf = Arc::new(AtomicBool::new(false));
+    let (to_broker, to_client) = (broker.try_clone().unwrap(), client.try_clone().unwrap());
+    let answers_are_lost = Arc::clone(&deaf);
+    thread::spawn(move || {
+        let _ends_when_either_side_does = pass(&client, &to_broker, |frame| {
+            let kind = i16::from_be_bytes([frame[4], frame[5]]);
+            let mut losses = losses.lock().unwrap();
+            match losses.front() {
+                Some(loss) if loss.kind() == kind => {
+                    let passes = matches!(loss, Loss::Answer(_));
+                    deaf.store(passes, Ordering::SeqCst);
+                    losses.pop_front();
+                    passes
+                }
+                _ => true,
+            }
+        });
+        let _may_be_closed_already = to_broker.shutdown(Shutdown::Both);
+    });
+    thread::spawn(move || {
+        let _ends_when_either_side_does = pass(&broker, &to_client, |_| !answers_are_lost.load(Ordering::SeqCst));
+        let _may_be_closed_already = to_client.shutdown(Shutdown::Both);
+    });
+}
+
+/// Passes frames on, size included, as long as it shall; then reads on and keeps what it reads.
+fn pass(mut from: &TcpStream, mut to: &TcpStream, mut shall: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let mut passes = true;
+    loop {
+        let mut size = [0; 4];
+        from.read_exact(&mut size)?;
+        let mut frame = size.to_vec();
+        let length = u64::from(u32::from_be_bytes(size));
+        from.take(length).read_to_end(&mut frame)?;
+        passes = passes && shall(&frame);
+        if passes {
+            to.write_all(&frame)?;
+        }
+    }
+}

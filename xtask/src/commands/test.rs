@@ -1,0 +1,50 @@
+//! `cargo xtask test`: every test there is.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use anyhow::Context as _;
+use clap::Args;
+use xtask::advise;
+use xtask::kafka::missing;
+
+/// Tests that need a real broker are ignored unless asked for, and live in targets of these names.
+const BROKER_TESTS: &str = "kafka*";
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Fail, rather than say so, if the tests against a real broker cannot be run. Also by CI=true in the environment.
+    #[arg(long)]
+    require_kafka: bool,
+    /// Further arguments of `cargo test`, such as --locked.
+    #[arg(last = true, value_name = "CARGO_ARGS")]
+    cargo: Vec<OsString>,
+}
+
+pub(crate) fn test(test: &Test) -> anyhow::Result<ExitCode> {
+    let missing = missing();
+    if let Some(missing) = missing.as_ref().filter(|_| test.require_kafka || env::var_os("CI").is_some_and(|ci| ci == "true")) {
+        let message = format!("the tests against a real Kafka cannot be run: {missing}");
+        return Err(advise(message, missing.hint().unwrap_or_default()));
+    }
+    if !cargo_test(&test.cargo, &[])? {
+        return Ok(ExitCode::FAILURE);
+    }
+    if let Some(missing) = missing {
+        let hint = missing.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        eprintln!("\nNOT RUN: the tests against a real Kafka: {missing}{hint}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let passed = cargo_test(&test.cargo, &["--test", BROKER_TESTS, "--", "--ignored"])?;
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn cargo_test(cargo_args: &[OsString], args: &[&str]) -> anyhow::Result<bool> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    command.args(["test", "--workspace"]).args(cargo_args).args(args);
+    eprintln!("\n== {command:?}");
+    let status = command.status().with_context(|| format!("cannot run {}", cargo.display()))?;
+    Ok(status.success())
+}

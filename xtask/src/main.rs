@@ -1,0 +1,39 @@
+//! `cargo xtask`: the project's own commands.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A real Apache Kafka without Docker: needs Java 17 or later, and, the first time, Maven and the network.
+    #[command(subcommand)]
+    Kafka(commands::Kafka),
+    /// Run every test: `cargo test`, then the tests against a real Kafka if Java and Maven are there.
+    Test(commands::Test),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Kafka(command) => commands::kafka(command),
+        Command::Test(command) => commands::test(&command),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            let hint = xtask::hint(&error).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            eprintln!("error: {error:#}{hint}");
+            ExitCode::from(2)
+        }
+    }
+}
