@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::registry::{SchemaRegistry, schema_registry};
 use super::{ConfigErrors, LoadError, Problem, Section, Value, boolean, choice, duration, integer, load, parse, text};
 use crate::event::{DecimalForm, Formats, KeyCase};
 
@@ -27,7 +28,9 @@ pub struct Source {
     pub heartbeat_topic: Option<String>,
     /// Where reading starts when the group has committed nothing.
     pub from_latest: bool,
+    /// Without the registry, which is not opened here.
     pub formats: Formats,
+    pub registry: Option<SchemaRegistry>,
     pub accept_rebuilt_source: bool,
 }
 
@@ -94,7 +97,7 @@ impl DaemonConfig {
     pub fn parse(name: &str, toml: &str, folder: &Path, reserved: &[(&str, &str)]) -> Result<Self, ConfigErrors> {
         let path = |text: String| folder.join(text);
         parse(name, toml, |root| Self {
-            source: root.table("source", source),
+            source: root.table("source", |section| source(section, folder)),
             kafka: root.table("kafka", |section| kafka(section, reserved)),
             alerts_topic: root.table("alerts", |section| topic(section, "tidewaiter.alerts")),
             dead_letters_topic: root.table("dead_letters", |section| topic(section, "tidewaiter.dead-letters")),
@@ -105,7 +108,7 @@ impl DaemonConfig {
     }
 }
 
-fn source(section: &mut Section<'_>) -> Source {
+fn source(section: &mut Section<'_>, folder: &Path) -> Source {
     let prefix = section.optional("prefix", text);
     let database = section.optional("database", text);
     let topics = section.list("topics", text).map(|topics| topics.into_iter().map(|topic| topic.value).collect::<Vec<_>>());
@@ -134,6 +137,7 @@ fn source(section: &mut Section<'_>) -> Source {
         heartbeat_topic: section.optional("heartbeat_topic", text),
         from_latest: section.optional("start", choice(&[("earliest", false), ("latest", true)])).unwrap_or(false),
         formats,
+        registry: schema_registry(section, folder),
         accept_rebuilt_source: section.optional("accept_rebuilt_source", boolean).unwrap_or(false),
     }
 }

@@ -21,7 +21,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::book::Book;
-use super::{Output, advise};
+use super::{Output, advise, registry};
 use crate::cli::{self, Decimals, Format, KeyCase};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
@@ -38,8 +38,7 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
         Some(path) => LendingRules::load(path)?,
         None => LendingRules::shipped(),
     };
-    let formats = formats(args);
-    formats.validate()?;
+    let formats = formats(args)?;
     let book = Book::open(args.profiles.as_deref(), formats.key_case)?;
     let lending = Arc::new(Lending::new(Decoder::new(&formats)));
     let captures = Captures::open(&args.input).map_err(|error| match error.hint() {
@@ -80,8 +79,8 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn formats(args: &cli::Backtest) -> Formats {
-    Formats {
+fn formats(args: &cli::Backtest) -> anyhow::Result<Formats> {
+    let formats = Formats {
         decimals: match args.decimals {
             Decimals::Precise => DecimalForm::Precise { scale: args.scale },
             Decimals::String => DecimalForm::String,
@@ -92,6 +91,8 @@ fn formats(args: &cli::Backtest) -> Formats {
             KeyCase::Sensitive => event::KeyCase::Sensitive,
         },
         database: args.database.clone(),
-        registry: None,
-    }
+        registry: registry::of_arguments(&args.registry)?,
+    };
+    formats.validate()?;
+    Ok(formats)
 }

@@ -31,7 +31,7 @@ use super::judging::Asked;
 use super::lookup::{Fate, Lookup, LookupError};
 use super::ports::{Alert, Batch, CommitError, OwnedRecord, Polled, Revocation, Sink, Source, SourceError};
 use super::{Counts, DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot};
-use crate::event::Decoded;
+use crate::event::{Decoded, RegistryError};
 use crate::time::{Clock, Timestamp};
 
 /// The daemon's heart: everything between the ports.
@@ -341,11 +341,15 @@ where
                 Decoded::Ignored(label) => Entry::Ignored(label),
                 Decoded::Bad(bad) => Entry::Bad(Box::new(record.with(|record| DeadLetter::new(record, &bad)))),
                 Decoded::Unavailable(error) => {
-                    tracing::warn!(%error, "schema registry unavailable, decoding waits");
                     self.inbox.push_front(record);
                     let (at, backoff) = self.registry.get_or_insert_with(|| (now, Backoff::default()));
                     *at = now + backoff.next();
-                    return self.enter(Condition::RegistryUnavailable(error.to_string()));
+                    // a schema that was only just asked for is no trouble
+                    if !matches!(error, RegistryError::Pending { .. }) {
+                        tracing::warn!(%error, "schema registry unavailable, decoding waits");
+                        self.enter(Condition::RegistryUnavailable(error.to_string()));
+                    }
+                    return;
                 }
             };
             lane.arrived(now, record.origin.offset, record.size());
