@@ -97,7 +97,8 @@ pub struct Backtest {
     #[arg(long, value_name = "RULES.toml", value_hint = ValueHint::FilePath)]
     pub rules: Option<PathBuf>,
 
-    /// Write the alerts here, one JSON object a line.
+    /// Write the alerts here, one JSON object a line. One of the outputs can be - for standard output; the summary then
+    /// goes to standard error.
     #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
     pub alerts: Option<PathBuf>,
 
@@ -133,7 +134,7 @@ pub struct Backtest {
     #[arg(long)]
     pub accept_rebuilt_source: bool,
 
-    /// The form of the summary on standard output.
+    /// The form of the summary.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }

@@ -148,7 +148,15 @@ fn formats(section: &mut Section<'_>, database: Option<String>) -> Formats {
     let mut decimals = section.optional("decimals", choice(&DECIMALS)).unwrap_or_default();
     let scale = section.optional("scale", |value| bounded(value, 0, 28));
     match &mut decimals {
-        DecimalForm::Precise { scale: known } => *known = scale.and_then(|scale| u32::try_from(scale).ok()),
+        DecimalForm::Precise { scale: known } => {
+            *known = scale.and_then(|scale| u32::try_from(scale).ok());
+            if !section.has("scale") {
+                // no message could be read by it: one with a schema says its own form and scale
+                let problem = Problem::new(format!("`{}` = \"precise\" needs a scale", section.name("decimals")));
+                let hint = "add scale = 2 for decimal(18,2), 4 for money; messages that carry their schema need neither key";
+                section.problem_with("decimals", problem.hint(hint));
+            }
+        }
         DecimalForm::String | DecimalForm::Number if scale.is_some() => {
             let problem = Problem::new(format!("`{}` is for decimals = \"precise\"", section.name("scale")));
             section.problem_with("scale", problem.hint("amounts as text or numbers carry their own decimals"));
@@ -296,6 +304,21 @@ mod tests {
         ] {
             assert!(errors.contains(part), "{part} in {errors}");
         }
+    }
+
+    #[test]
+    fn precise_amounts_need_a_scale_and_others_must_not_have_one() {
+        let with = |lines: &str| read(&SMALLEST.replace("[kafka]", &format!("{lines}\n[kafka]")));
+        let scale = |lines| with(lines).map(|config| config.source.formats.decimals);
+        assert_eq!(scale("decimals = \"precise\"\nscale = 0"), Ok(DecimalForm::Precise { scale: Some(0) }));
+        let missing = scale("decimals = \"precise\"").unwrap_err();
+        assert!(
+            missing.starts_with("t.toml:4:12: `source.decimals` = \"precise\" needs a scale\n  hint: add scale = 2 "),
+            "{missing}"
+        );
+        let malformed = scale("decimals = \"precise\"\nscale = 29").unwrap_err();
+        assert!(malformed.contains("0 to 28") && !malformed.contains("needs a scale"), "{malformed}");
+        assert!(scale("decimals = \"number\"\nscale = 2").unwrap_err().contains("is for decimals = \"precise\""));
     }
 
     #[test]

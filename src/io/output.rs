@@ -86,6 +86,15 @@ impl OutputFile {
         written.map_err(|source| OutputError { path: self.path.clone(), source })
     }
 
+    /// Writes out what is left, without giving the file its name.
+    pub fn flush(&mut self) -> Result<(), OutputError> {
+        let flushed = match &mut self.target {
+            Target::Temporary(file) => file.flush(),
+            Target::Direct(file) => file.flush(),
+        };
+        flushed.map_err(|source| OutputError { path: self.path.clone(), source })
+    }
+
     /// Writes out what is left and gives the file its name.
     pub fn commit(self) -> Result<(), OutputError> {
         let path = self.path;
