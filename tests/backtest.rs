@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -98,4 +98,108 @@ fn a_full_disk_behind_standard_output_is_an_error_and_no_other_output_appears() 
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.starts_with("error: cannot write to standard output: No space left on device"), "{told}");
     assert_eq!(count(folder.path()), 0);
+}
+
+/// Runs what must fail and gives what it says; nothing may be left in the folder of its outputs.
+#[track_caller]
+fn refused(args: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = common::tidewaiter();
+    command.current_dir(root()).arg("backtest").args(args);
+    for output in ["alerts", "verdicts", "dead-letters"] {
+        command.arg(format!("--{output}")).arg(folder.path().join(output));
+    }
+    let output = run(&mut command, 2);
+    assert_eq!((output.stdout.as_slice(), count(folder.path())), (&b""[..], 0), "{args:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.starts_with("error: ") && !told.contains("panicked") && !told.contains(".partial"), "{told}");
+    told
+}
+
+const EVENTS: &str = "tests/data/cases/split-and-late/events.jsonl";
+
+#[test]
+fn inputs_that_cannot_be_read_are_told_with_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let zstd = zstd::encode_all(File::open(root().join(EVENTS)).unwrap(), 3).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::copy(&mut File::open(root().join(EVENTS)).unwrap(), &mut gzip).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let damaged = |bytes: &[u8]| {
+        let middle = bytes.len() / 2;
+        let flipped = |(at, byte): (usize, &u8)| if (middle..middle + 40).contains(&at) { !byte } else { *byte };
+        bytes.iter().enumerate().map(flipped).collect::<Vec<u8>>()
+    };
+    for (input, said, hint) in [
+        ("nowhere.jsonl".to_owned(), "cannot read nowhere.jsonl: No such file", "check the path"),
+        ("nowhere/*.jsonl".to_owned(), "no file matches `nowhere/*.jsonl`", "a pattern counts from"),
+        ("[".to_owned(), "`[` is not a valid pattern", "write [[]"),
+        ("tests".to_owned(), "cannot read tests: Is a directory", "this is a folder: name the files"),
+        (file("cut.gz", &gzip[..gzip.len() / 2]), "cut.gz: incomplete", "the compressed file is cut off"),
+        (file("cut.zst", &zstd[..zstd.len() / 2]), "cut.zst: incomplete", "the compressed file is cut off"),
+        (file("damaged.gz", &damaged(&gzip)), "damaged.gz: ", "is the compressed file damaged?"),
+        (file("damaged.zst", &damaged(&zstd)), "damaged.zst: ", "is the compressed file damaged?"),
+        (file("no.gz", b"this is no gzip file"), "no.gz:1: not a line of a capture file", "a capture file is what `kcat"),
+        ("README.md".to_owned(), "README.md:1: not a line of a capture file", "a capture file is what `kcat"),
+    ] {
+        let told = refused(&["--input", EVENTS, "--input", &input]);
+        assert!(told.contains(said) && told.contains(&format!("\nhint: {hint}")), "{input}: {told}");
+    }
+}
+
+#[test]
+fn profiles_and_rules_that_cannot_be_used_are_told_with_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = |name: &str, sql: &str| {
+        let path = folder.path().join(name);
+        rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let missing = database("missing.sqlite", "CREATE TABLE Agreement (AgreementNumber TEXT)");
+    let narrow = database(
+        "narrow.sqlite",
+        "CREATE TABLE Agreement (AgreementNumber TEXT); CREATE TABLE PaymentProfile (PayProID INTEGER);
+         CREATE TABLE CustomProfile (CPAgreement TEXT)",
+    );
+    for (option, file, said, hint) in [
+        ("--profiles", "nowhere.sqlite", "cannot open nowhere.sqlite: No such file", "hint: check the path"),
+        ("--profiles", "tests", "cannot open tests: Is a directory", "hint: this is a folder"),
+        ("--profiles", EVENTS, "is not an SQLite database", "hint: it must be a database of SQLite 3"),
+        ("--profiles", &missing, "has no table CustomProfile", "hint: the database has Agreement"),
+        ("--profiles", &narrow, "lacks CP", "hint: columns have the names"),
+        ("--rules", "nowhere.toml", "cannot read nowhere.toml: No such file", "hint: check the path"),
+        ("--rules", "tests", "cannot read tests: Is a directory", "hint: this is a folder"),
+        ("--rules", "tests/data/rules/broken/durations.toml", "durations.toml:2:12: ", "  hint: "),
+        ("--rules", EVENTS, "events.jsonl:1:1: ", "\n"),
+    ] {
+        let told = refused(&["--input", EVENTS, option, file]);
+        assert!(told.contains(said) && told.contains(hint), "{option} {file}: {told}");
+    }
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_told_with_a_hint_before_anything_is_read() {
+    for (output, said, hint) in [
+        ("nowhere/alerts.jsonl", "cannot write nowhere/alerts.jsonl: No such file", "the folder must exist"),
+        ("tests", "cannot write tests: Is a directory", "this is a folder"),
+    ] {
+        let mut command = common::tidewaiter();
+        command.current_dir(root()).args(["backtest", "--input", "README.md", "--alerts", output]);
+        let told = String::from_utf8(run(&mut command, 2).stderr).unwrap();
+        assert!(told.contains(said) && told.contains(&format!("\nhint: {hint}")), "{told}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_at_the_end_is_told_without_a_temporary_name() {
+    let mut command = case().command();
+    let told = String::from_utf8(run(command.args(["--verdicts", "/dev/full"]), 2).stderr).unwrap();
+    let expected = "error: cannot write /dev/full: No space left on device (os error 28)\nhint: the disk is full; ";
+    assert!(told.starts_with(expected), "{told}");
 }
