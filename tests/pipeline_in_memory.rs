@@ -200,6 +200,34 @@ async fn while_the_schema_registry_is_away_nothing_is_passed_over_and_then_every
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_schema_that_is_under_way_is_waited_for_and_is_no_trouble() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    daemon.toy.pending.store(2, Ordering::Relaxed);
+    pairs(&broker, 3);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(daemon.toy.pending.load(Ordering::Relaxed), 0);
+    assert_eq!(broker.alerts(), expected(3));
+    assert_eq!(*daemon.conditions.borrow(), [Condition::Running], "ready all the time");
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_is_answered_at_once_although_the_registry_is_away() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    daemon.toy.registry_is_away.store(true, Ordering::Relaxed);
+    pairs(&broker, 3);
+    sleep(Duration::from_secs(30)).await;
+    let asked = tokio::time::Instant::now();
+    broker.revoke().await.unwrap_err();
+    assert!(asked.elapsed() < ms(10), "{:?}", asked.elapsed());
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_revocation_is_answered_at_once_although_the_lookup_is_away() {
     let broker = Broker::with(&both());
     pairs(&broker, 3);
