@@ -72,9 +72,17 @@ fn told(output: &Output) -> &str {
 #[test]
 fn a_backtest_of_avro_gives_the_alerts_of_the_same_changes_in_json() {
     let folder = tempfile::tempdir().unwrap();
-    let alerts = folder.path().join("alerts.jsonl");
+    let (alerts, rules) = (folder.path().join("alerts.jsonl"), folder.path().join("rules.toml"));
+    // so that the payment of the corpus raises something, too
+    fs::write(&rules, "[rules.R2]\nmax_amount = \"100.00\"\n").unwrap();
+    let backtest = |input: &Path, alerts: &Path| {
+        let mut command = backtest(input, alerts);
+        command.arg("--rules").arg(&rules);
+        command
+    };
     let of_json = alerts_of(&mut backtest(&capture(folder.path(), "a"), &alerts), &alerts);
-    assert!(of_json.len() > 1, "{of_json:?}");
+    let rules_of = |alerts: &[Value]| alerts.iter().map(|alert| alert["rule"].clone()).collect::<Vec<_>>();
+    assert!(rules_of(&of_json).contains(&"R2".into()) && rules_of(&of_json).contains(&"R4".into()), "{of_json:?}");
 
     let avro = capture(folder.path(), "i");
     let server = Server::start(answers(&schemas()));

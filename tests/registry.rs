@@ -176,12 +176,21 @@ fn in_the_background_each_failure_is_told_and_the_registry_asked_again() {
         assert_eq!(error, RegistryError::Status { url: server.url(), status: 503 });
     }
     assert!(is_change(&outcome(&decoder, &record)));
+}
 
-    let unknown = status(404, r#"{"error_code":40403,"message":"Schema 6 not found"}"#);
-    let decoder = in_background(&unknown);
-    for requests in 1..3 {
-        assert_eq!(bad(outcome(&decoder, &record)).detail, "the registry knows no schema 6");
-        assert_eq!(unknown.request_count(), requests, "it may be registered later");
+#[test]
+fn a_schema_that_the_registry_does_not_know_is_asked_for_again_after_a_while_and_not_for_each_message() {
+    let record = insert();
+    for (missing_for, requests) in [(Duration::ZERO, 3), (Duration::from_hours(1), 1)] {
+        for background in [false, true] {
+            let unknown = status(404, r#"{"error_code":40403,"message":"Schema 6 not found"}"#);
+            let client = Registry::new(&RegistryConfig { missing_for, ..config(&[unknown.url()]) }).unwrap();
+            let decoder = decoder(Arc::new(if background { client.in_background() } else { client }));
+            for _ in 0..3 {
+                assert_eq!(bad(outcome(&decoder, &record)).detail, "the registry knows no schema 6");
+            }
+            assert_eq!(unknown.request_count(), requests, "in background: {background}");
+        }
     }
 }
 

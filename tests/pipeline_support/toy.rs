@@ -1,7 +1,7 @@
 //! A toy: `{"at":…,"commit":…,"account":…,"amount":…}` opens something for the account; a second one of the same account
 //! closes it and is judged; alone, it is judged when it expires. The lookup knows a limit for every account.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,8 @@ use uuid::Uuid;
 #[derive(Debug, Default)]
 pub struct Toy {
     pub registry_is_away: AtomicBool,
-    /// How often a schema is under way yet.
-    pub pending: AtomicUsize,
+    /// Every record finds its schema under way at first; those that have asked.
+    pub schemas_come_late: Mutex<Option<Vec<Origin>>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,8 +63,10 @@ impl Domain for Toy {
         if self.registry_is_away.load(Ordering::Relaxed) {
             return Decoded::Unavailable(RegistryError::Malformed { url: "http://registry".to_owned() });
         }
-        let one_less = |pending: usize| pending.checked_sub(1);
-        if self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
+        if let Some(asked) = &mut *self.schemas_come_late.lock().unwrap()
+            && !asked.contains(&record.origin)
+        {
+            asked.push(record.origin);
             return Decoded::Unavailable(RegistryError::Pending { id: 1 });
         }
         match serde_json::from_slice::<Change>(value) {

@@ -19,6 +19,9 @@ pub struct RegistryConfig {
     pub connect_timeout: Duration,
     /// For one request to one URL, from the name's resolution to the last byte.
     pub timeout: Duration,
+    /// For so long an id that the registry does not know is not asked for again. A stream of messages from elsewhere costs
+    /// a request now and then; a schema that is registered late is found.
+    pub missing_for: Duration,
 }
 
 impl RegistryConfig {
@@ -30,8 +33,14 @@ impl RegistryConfig {
     /// Without credentials, with public authorities.
     #[must_use]
     pub fn new(urls: Vec<RegistryUrl>) -> Self {
-        let (connect_timeout, timeout) = (Self::CONNECT_TIMEOUT, Self::TIMEOUT);
-        Self { urls, credentials: None, ca_file: None, connect_timeout, timeout }
+        Self {
+            urls,
+            credentials: None,
+            ca_file: None,
+            connect_timeout: Self::CONNECT_TIMEOUT,
+            timeout: Self::TIMEOUT,
+            missing_for: Duration::from_secs(10),
+        }
     }
 }
 

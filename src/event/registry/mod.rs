@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use serde::Deserialize;
@@ -82,6 +82,7 @@ pub(crate) struct RegisteredSchema {
 pub struct Registry {
     client: Arc<Client>,
     manner: Manner,
+    missing_for: Duration,
     /// While blocking, held until the schema is there, so that many threads that meet a new id ask for it once.
     known: Mutex<HashMap<u32, Known>>,
 }
@@ -95,6 +96,8 @@ enum Manner {
 #[derive(Debug)]
 enum Known {
     Schema(Arc<RegisteredSchema>),
+    /// The registry knew no such schema then.
+    Missing(Instant),
     /// In the background only.
     Asked(JoinHandle<Result<Lookup, RegistryError>>),
 }
@@ -146,7 +149,8 @@ impl Registry {
     /// Whoever asks for a schema waits until it is fetched, for at most the time-out times the number of URLs.
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistryConfigError> {
         let client = Arc::new(Client::new(config)?);
-        Ok(Self { client, manner: Manner::Blocking { retries: 0 }, known: Mutex::default() })
+        let (manner, missing_for) = (Manner::Blocking { retries: 0 }, config.missing_for);
+        Ok(Self { client, manner, missing_for, known: Mutex::default() })
     }
 
     /// Asks a registry that is away again, so many times, after pauses that double from a fifth of a second.
@@ -162,18 +166,22 @@ impl Registry {
         Self { manner: Manner::Background, ..self }
     }
 
-    /// An id that the registry does not know is asked for again each time: it may be registered later.
     pub(crate) fn schema(&self, id: u32) -> Result<Lookup, RegistryError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Known::Schema(schema)) = known.get(&id) {
-            return Ok(Lookup::Found(Arc::clone(schema)));
+        match known.get(&id) {
+            Some(Known::Schema(schema)) => return Ok(Lookup::Found(Arc::clone(schema))),
+            Some(Known::Missing(since)) if since.elapsed() < self.missing_for => return Ok(Lookup::NotFound),
+            Some(Known::Missing(_)) => drop(known.remove(&id)),
+            Some(Known::Asked(_)) | None => {}
         }
         let answer = match self.manner {
             Manner::Blocking { retries } => self.client.schema_retrying(id, retries),
             Manner::Background => self.answered(id, &mut known),
         };
-        if let Ok(Lookup::Found(schema)) = &answer {
-            known.insert(id, Known::Schema(Arc::clone(schema)));
+        match &answer {
+            Ok(Lookup::Found(schema)) => drop(known.insert(id, Known::Schema(Arc::clone(schema)))),
+            Ok(Lookup::NotFound) => drop(known.insert(id, Known::Missing(Instant::now()))),
+            Err(_) => {}
         }
         answer
     }
