@@ -97,7 +97,8 @@ pub struct Backtest {
     #[arg(long, value_name = "RULES.toml", value_hint = ValueHint::FilePath)]
     pub rules: Option<PathBuf>,
 
-    /// Write the alerts here, one JSON object a line.
+    /// Write the alerts here, one JSON object a line. One of the outputs can be - for standard output; the summary then
+    /// goes to standard error.
     #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
     pub alerts: Option<PathBuf>,
 
@@ -125,17 +126,38 @@ pub struct Backtest {
     #[arg(long, value_name = "NAME", help_heading = MESSAGES)]
     pub database: Option<String>,
 
+    #[command(flatten)]
+    pub registry: Registry,
+
     /// Go on where the capture shows that the database was restored or rebuilt, forgetting all state, instead of
     /// stopping there.
     #[arg(long)]
     pub accept_rebuilt_source: bool,
 
-    /// The form of the summary on standard output.
+    /// The form of the summary.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
 const MESSAGES: &str = "What the messages do not say";
+
+/// The schema registry of messages in Confluent's Avro form. Basic authentication takes the password from the environment
+/// variable `TIDEWAITER_REGISTRY_PASSWORD`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Registry {
+    /// The schema registry of Avro messages, such as https://registry:8081; repeatable, asked in turn until one answers.
+    #[arg(long = "registry", value_name = "URL", value_hint = ValueHint::Url, help_heading = MESSAGES)]
+    pub urls: Vec<String>,
+
+    /// The user to sign in to the schema registry with; the password is taken from the environment variable
+    /// TIDEWAITER_REGISTRY_PASSWORD.
+    #[arg(long = "registry-user", value_name = "NAME", requires = "urls", help_heading = MESSAGES)]
+    pub user: Option<String>,
+
+    /// Certificate authorities of the schema registry, in PEM, instead of the public ones.
+    #[arg(long = "registry-ca", value_name = "FILE.pem", requires = "urls", value_hint = ValueHint::FilePath, help_heading = MESSAGES)]
+    pub ca_file: Option<PathBuf>,
+}
 
 /// How Debezium writes decimals (`decimal.handling.mode`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -63,7 +63,9 @@ fn a_missing_file_is_an_error_after_the_others_were_checked() {
     let (code, stdout, stderr) = check(&["--rules", "nowhere.toml", "--rules", "rules/lending.toml"]);
     assert_eq!(code, 2);
     assert!(stdout.starts_with("rules/lending.toml: ok"), "{stdout}");
-    assert_eq!(stderr, "error: cannot read nowhere.toml: No such file or directory (os error 2)\n");
+    let expected = "error: cannot read nowhere.toml: No such file or directory (os error 2)\nhint: check the path; a relative one \
+                    counts from the current folder\n";
+    assert_eq!(stderr, expected);
 }
 
 #[test]

@@ -200,6 +200,34 @@ async fn while_the_schema_registry_is_away_nothing_is_passed_over_and_then_every
 }
 
 #[tokio::test(start_paused = true)]
+async fn records_whose_schemas_are_under_way_hold_up_the_merge_one_by_one_and_are_no_trouble() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    *daemon.toy.schemas_come_late.lock().unwrap() = Some(Vec::new());
+    pairs(&broker, 50);
+    // a tenth of a second for each of a hundred records: pauses do not grow from one to the next
+    sleep(Duration::from_secs(12)).await;
+    assert_eq!(broker.alerts(), expected(50));
+    assert_eq!(*daemon.conditions.borrow(), [Condition::Running], "ready all the time");
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_is_answered_at_once_although_the_registry_is_away() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    daemon.toy.registry_is_away.store(true, Ordering::Relaxed);
+    pairs(&broker, 3);
+    sleep(Duration::from_secs(30)).await;
+    let asked = tokio::time::Instant::now();
+    broker.revoke().await.unwrap_err();
+    assert!(asked.elapsed() < ms(10), "{:?}", asked.elapsed());
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_revocation_is_answered_at_once_although_the_lookup_is_away() {
     let broker = Broker::with(&both());
     pairs(&broker, 3);

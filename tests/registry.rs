@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corpus::OwnedRecord;
-use registry::{Reply, Server, answers, client, config};
+use registry::{Reply, Server, after_failures, answers, client, config};
 use tidewaiter::domains::lending::decode::Decoder;
 use tidewaiter::domains::lending::event::LendingChange;
 use tidewaiter::event::{
@@ -101,21 +101,97 @@ fn a_404_of_something_else_is_not_the_registrys() {
 
 #[test]
 fn a_failing_registry_is_not_the_messages_fault_and_is_asked_again() {
-    let (answers, failures) = (answers(&schemas()), std::sync::atomic::AtomicU32::new(2));
-    let server = Server::start(move |path| {
-        let left = failures.load(std::sync::atomic::Ordering::SeqCst);
-        if left == 0 {
-            return answers(path);
-        }
-        failures.store(left - 1, std::sync::atomic::Ordering::SeqCst);
-        Reply::Answer(500, String::new())
-    });
+    let server = after_failures(2, answers(&schemas()));
     let (decoder, record) = (decoder(client(&[server.url()])), insert());
     for _ in 0..2 {
         let error = unavailable(decode(&decoder, &record));
-        assert_eq!(error, RegistryError::Status { url: server.url(), status: 500 });
+        assert_eq!(error, RegistryError::Status { url: server.url(), status: 503 });
     }
     assert!(is_change(&decode(&decoder, &record)));
+}
+
+fn retrying(server: &Server, retries: u32) -> Decoder {
+    decoder(Arc::new(Registry::new(&config(&[server.url()])).unwrap().retrying(retries)))
+}
+
+#[test]
+fn retries_outlast_a_registry_that_is_away_for_a_moment_and_no_longer() {
+    for (retries, found) in [(1, false), (2, true)] {
+        let server = after_failures(2, answers(&schemas()));
+        assert_eq!(is_change(&decode(&retrying(&server, retries), &insert())), found, "{retries} retries of 2 failures");
+    }
+}
+
+#[test]
+fn what_does_not_pass_is_not_asked_for_again() {
+    for (code, body) in [(401, ""), (404, "no such site"), (400, ""), (200, "<html>")] {
+        let server = status(code, body);
+        unavailable(decode(&retrying(&server, 3), &insert()));
+        assert_eq!(server.request_count(), 1, "status {code}");
+    }
+    let unknown = status(404, r#"{"error_code":40403,"message":"Schema 6 not found"}"#);
+    bad(decode(&retrying(&unknown, 3), &insert()));
+    assert_eq!(unknown.request_count(), 1);
+}
+
+/// Decodes until there is something other than a schema under way.
+fn outcome(decoder: &Decoder, record: &OwnedRecord) -> Decoded<LendingChange> {
+    loop {
+        match decode(decoder, record) {
+            Decoded::Unavailable(RegistryError::Pending { id: 6 }) => std::thread::sleep(Duration::from_millis(1)),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn in_background(server: &Server) -> Decoder {
+    decoder(Arc::new(Registry::new(&config(&[server.url()])).unwrap().in_background()))
+}
+
+#[test]
+fn in_the_background_nobody_waits_for_a_registry() {
+    let silent = Server::start(|_| Reply::Silence);
+    let (decoder, record) = (in_background(&silent), insert());
+    for _ in 0..3 {
+        assert_eq!(unavailable(decode(&decoder, &record)), RegistryError::Pending { id: 6 });
+    }
+    assert!(silent.request_count() <= 1, "one request at a time for a schema");
+}
+
+#[test]
+fn in_the_background_a_schema_is_fetched_once_and_then_known() {
+    let server = Server::start(answers(&schemas()));
+    let (decoder, record) = (in_background(&server), insert());
+    assert!(is_change(&outcome(&decoder, &record)));
+    assert!(is_change(&decode(&decoder, &record)));
+    assert_eq!(server.request_count(), 1);
+}
+
+#[test]
+fn in_the_background_each_failure_is_told_and_the_registry_asked_again() {
+    let server = after_failures(2, answers(&schemas()));
+    let (decoder, record) = (in_background(&server), insert());
+    for _ in 0..2 {
+        let error = unavailable(outcome(&decoder, &record));
+        assert_eq!(error, RegistryError::Status { url: server.url(), status: 503 });
+    }
+    assert!(is_change(&outcome(&decoder, &record)));
+}
+
+#[test]
+fn a_schema_that_the_registry_does_not_know_is_asked_for_again_after_a_while_and_not_for_each_message() {
+    let record = insert();
+    for (missing_for, requests) in [(Duration::ZERO, 3), (Duration::from_hours(1), 1)] {
+        for background in [false, true] {
+            let unknown = status(404, r#"{"error_code":40403,"message":"Schema 6 not found"}"#);
+            let client = Registry::new(&RegistryConfig { missing_for, ..config(&[unknown.url()]) }).unwrap();
+            let decoder = decoder(Arc::new(if background { client.in_background() } else { client }));
+            for _ in 0..3 {
+                assert_eq!(bad(outcome(&decoder, &record)).detail, "the registry knows no schema 6");
+            }
+            assert_eq!(unknown.request_count(), requests, "in background: {background}");
+        }
+    }
 }
 
 #[test]
@@ -153,7 +229,7 @@ fn credentials_are_sent_and_never_shown() {
     assert_eq!(server.requests.lock().unwrap()[0].1.as_deref(), Some("Basic dGlkZTpzM2NyZXQ6eA=="));
 
     let refusing = status(401, r#"{"error_code":40101,"message":"Unauthorized"}"#);
-    let config = RegistryConfig { urls: vec![refusing.url()], ..config };
+    let config = RegistryConfig { urls: vec![refusing.url().parse().unwrap()], ..config };
     let error = unavailable(decode(&decoder(Arc::new(Registry::new(&config).unwrap())), &insert()));
     assert_eq!(error.to_string(), format!("schema registry {} refuses the credentials (status 401)", refusing.url()));
 }
@@ -268,20 +344,6 @@ fn an_avro_change_without_positions_is_told_apart_by_its_images() {
     };
     assert_eq!(blank(0), blank(0));
     assert_ne!(blank(0), blank(2));
-}
-
-#[test]
-fn urls_that_cannot_be_right_are_found_at_start_up() {
-    let error = |urls: &[&str]| {
-        let urls: Vec<_> = urls.iter().map(ToString::to_string).collect();
-        Registry::new(&config(&urls)).unwrap_err()
-    };
-    assert!(matches!(error(&[]), RegistryConfigError::NoUrl));
-    assert!(matches!(error(&["http://a", "registry:8081"]), RegistryConfigError::Scheme { number: 2 }));
-    let credentials = error(&["http://user:hunter2@a"]);
-    assert!(matches!(credentials, RegistryConfigError::Credentials { number: 1 }));
-    assert!(!credentials.to_string().contains("hunter2"));
-    assert!(matches!(error(&["http://a?x"]), RegistryConfigError::Query { number: 1 }));
 }
 
 mod tls {

@@ -106,9 +106,20 @@ fn several_captures_may_follow_one_input_as_a_shell_expands_them() {
 fn messages_that_cannot_be_read_are_told_with_what_can_be_done() {
     let folder = tempfile::tempdir().unwrap();
     let input = capture(folder.path(), [payment(1, 1, 0), payment(2, 2, 1)]);
-    let output = run(tidewaiter().args(["backtest", "--decimals", "precise", "--input"]).arg(input), 0);
+    let output = run(tidewaiter().args(["backtest", "--decimals", "number", "--input"]).arg(input), 0);
     let said = String::from_utf8(output.stderr).unwrap();
     let first =
         "note: the first message that could not be read: sentinel.SentinelMock.dbo.Transaction/0/0: after.TransNetPayment";
     assert!(said.starts_with(first) && said.contains("hint: "), "{said}");
+}
+
+#[test]
+fn precise_amounts_without_a_scale_are_refused_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (nowhere, alerts) = (folder.path().join("nowhere.jsonl"), folder.path().join("alerts.jsonl"));
+    let mut command = tidewaiter();
+    command.args(["backtest", "--decimals", "precise", "--input"]).arg(nowhere).arg("--alerts").arg(&alerts);
+    let said = String::from_utf8(run(&mut command, 2).stderr).unwrap();
+    assert!(said.starts_with("error: --decimals precise: ") && said.contains("\nhint: add --scale 2 "), "{said}");
+    assert!(!alerts.exists());
 }

@@ -59,7 +59,8 @@ fn the_daemon_turns_a_record_into_an_alert_and_leaves_within_five_seconds_of_sig
     let path = config.to_str().unwrap();
     let mut daemon = tidewaiter(&["run", "--config", path]).stderr(Stdio::piped()).spawn().unwrap();
     let alert = first(&broker, "tidewaiter.alerts");
-    assert!(Command::new("kill").args(["-TERM", &daemon.id().to_string()]).status().unwrap().success());
+    // the shell's own: a bare Debian has no program of that name
+    assert!(Command::new("sh").args(["-c", &format!("kill -TERM {}", daemon.id())]).status().unwrap().success());
     let asked = Instant::now();
     while daemon.try_wait().unwrap().is_none() && asked.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(20));

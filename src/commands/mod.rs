@@ -5,6 +5,7 @@ mod book;
 mod check;
 mod interrupt;
 mod output;
+mod registry;
 mod replay;
 mod run;
 

@@ -53,9 +53,21 @@ pub(crate) fn advise(error: impl Into<anyhow::Error>, hint: impl Into<String>) -
     anyhow::Error::new(Advised { error: error.into(), hint: hint.into() })
 }
 
-/// The outermost hint.
+/// The outermost hint; where nobody gave one, what an operating system's error calls for.
 pub(super) fn hint(error: &anyhow::Error) -> Option<&str> {
-    error.chain().find_map(|cause| cause.downcast_ref::<Advised>()).map(|advised| advised.hint.as_str())
+    let advised = error.chain().find_map(|cause| cause.downcast_ref::<Advised>()).map(|advised| advised.hint.as_str());
+    advised.or_else(|| error.chain().find_map(|cause| of_kind(cause.downcast_ref::<io::Error>()?.kind())))
+}
+
+fn of_kind(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::NotFound => Some("check the path; a relative one counts from the current folder"),
+        ErrorKind::IsADirectory => Some("this is a folder: name a file"),
+        ErrorKind::PermissionDenied => Some("the user that runs this needs access to the file and to its folder"),
+        ErrorKind::ReadOnlyFilesystem => Some("nothing can be written there: name another folder"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("the disk is full"),
+        _ => None,
+    }
 }
 
 #[derive(Debug)]
@@ -89,5 +101,13 @@ mod tests {
         assert_eq!(format!("{error:#}"), "start: cannot connect: refused");
         assert_eq!(hint(&error), Some("is it running?"));
         assert_eq!(hint(&anyhow!("no advice")), None);
+    }
+
+    #[test]
+    fn an_error_of_the_system_has_a_hint_unless_a_better_one_was_given() {
+        let missing = || anyhow::Error::new(io::Error::from(ErrorKind::NotFound)).context("cannot read rules.toml");
+        assert!(hint(&missing()).unwrap().starts_with("check the path"));
+        assert_eq!(hint(&advise(missing(), "the folder must exist")), Some("the folder must exist"));
+        assert_eq!(hint(&io::Error::from(ErrorKind::TimedOut).into()), None);
     }
 }

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::advise;
 use super::book::Book;
+use super::{advise, registry};
 use crate::cli;
 use crate::config::{self, DaemonConfig};
 use crate::domains::lending::Lending;
@@ -27,15 +27,17 @@ pub(crate) fn run(args: &cli::Run) -> anyhow::Result<ExitCode> {
         Some(path) => LendingRules::load(path)?,
         None => LendingRules::shipped(),
     };
-    let book = Book::open(config.profiles.as_deref(), config.source.formats.key_case)?;
+    let mut formats = config.source.formats.clone();
+    formats.registry = config.source.registry.as_ref().map(registry::of_daemon).transpose()?;
+    let book = Book::open(config.profiles.as_deref(), formats.key_case)?;
+    let lending = Arc::new(Lending::new(Decoder::new(&formats)));
     telemetry::log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(daemon(config, rules, book))
+    runtime.block_on(daemon(config, lending, rules, book))
 }
 
-async fn daemon(config: DaemonConfig, rules: LendingRules, book: Book) -> anyhow::Result<ExitCode> {
+async fn daemon(config: DaemonConfig, lending: Arc<Lending>, rules: LendingRules, book: Book) -> anyhow::Result<ExitCode> {
     let until = until_signalled()?;
-    let lending = Arc::new(Lending::new(Decoder::new(&config.source.formats)));
     let ports = kafka::ports(&connection(&config.kafka), subscription(&config.source), outputs(&config), book).map_err(start)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::registry::{SchemaRegistry, schema_registry};
 use super::{ConfigErrors, LoadError, Problem, Section, Value, boolean, choice, duration, integer, load, parse, text};
 use crate::event::{DecimalForm, Formats, KeyCase};
 
@@ -27,7 +28,9 @@ pub struct Source {
     pub heartbeat_topic: Option<String>,
     /// Where reading starts when the group has committed nothing.
     pub from_latest: bool,
+    /// Without the registry, which is not opened here.
     pub formats: Formats,
+    pub registry: Option<SchemaRegistry>,
     pub accept_rebuilt_source: bool,
 }
 
@@ -94,7 +97,7 @@ impl DaemonConfig {
     pub fn parse(name: &str, toml: &str, folder: &Path, reserved: &[(&str, &str)]) -> Result<Self, ConfigErrors> {
         let path = |text: String| folder.join(text);
         parse(name, toml, |root| Self {
-            source: root.table("source", source),
+            source: root.table("source", |section| source(section, folder)),
             kafka: root.table("kafka", |section| kafka(section, reserved)),
             alerts_topic: root.table("alerts", |section| topic(section, "tidewaiter.alerts")),
             dead_letters_topic: root.table("dead_letters", |section| topic(section, "tidewaiter.dead-letters")),
@@ -105,7 +108,7 @@ impl DaemonConfig {
     }
 }
 
-fn source(section: &mut Section<'_>) -> Source {
+fn source(section: &mut Section<'_>, folder: &Path) -> Source {
     let prefix = section.optional("prefix", text);
     let database = section.optional("database", text);
     let topics = section.list("topics", text).map(|topics| topics.into_iter().map(|topic| topic.value).collect::<Vec<_>>());
@@ -134,6 +137,7 @@ fn source(section: &mut Section<'_>) -> Source {
         heartbeat_topic: section.optional("heartbeat_topic", text),
         from_latest: section.optional("start", choice(&[("earliest", false), ("latest", true)])).unwrap_or(false),
         formats,
+        registry: schema_registry(section, folder),
         accept_rebuilt_source: section.optional("accept_rebuilt_source", boolean).unwrap_or(false),
     }
 }
@@ -144,7 +148,15 @@ fn formats(section: &mut Section<'_>, database: Option<String>) -> Formats {
     let mut decimals = section.optional("decimals", choice(&DECIMALS)).unwrap_or_default();
     let scale = section.optional("scale", |value| bounded(value, 0, 28));
     match &mut decimals {
-        DecimalForm::Precise { scale: known } => *known = scale.and_then(|scale| u32::try_from(scale).ok()),
+        DecimalForm::Precise { scale: known } => {
+            *known = scale.and_then(|scale| u32::try_from(scale).ok());
+            if !section.has("scale") {
+                // no message could be read by it: one with a schema says its own form and scale
+                let problem = Problem::new(format!("`{}` = \"precise\" needs a scale", section.name("decimals")));
+                let hint = "add scale = 2 for decimal(18,2), 4 for money; messages that carry their schema need neither key";
+                section.problem_with("decimals", problem.hint(hint));
+            }
+        }
         DecimalForm::String | DecimalForm::Number if scale.is_some() => {
             let problem = Problem::new(format!("`{}` is for decimals = \"precise\"", section.name("scale")));
             section.problem_with("scale", problem.hint("amounts as text or numbers carry their own decimals"));
@@ -292,6 +304,21 @@ mod tests {
         ] {
             assert!(errors.contains(part), "{part} in {errors}");
         }
+    }
+
+    #[test]
+    fn precise_amounts_need_a_scale_and_others_must_not_have_one() {
+        let with = |lines: &str| read(&SMALLEST.replace("[kafka]", &format!("{lines}\n[kafka]")));
+        let scale = |lines| with(lines).map(|config| config.source.formats.decimals);
+        assert_eq!(scale("decimals = \"precise\"\nscale = 0"), Ok(DecimalForm::Precise { scale: Some(0) }));
+        let missing = scale("decimals = \"precise\"").unwrap_err();
+        assert!(
+            missing.starts_with("t.toml:4:12: `source.decimals` = \"precise\" needs a scale\n  hint: add scale = 2 "),
+            "{missing}"
+        );
+        let malformed = scale("decimals = \"precise\"\nscale = 29").unwrap_err();
+        assert!(malformed.contains("0 to 28") && !malformed.contains("needs a scale"), "{malformed}");
+        assert!(scale("decimals = \"number\"\nscale = 2").unwrap_err().contains("is for decimals = \"precise\""));
     }
 
     #[test]

@@ -67,10 +67,13 @@ impl ConfigErrors {
     }
 }
 
+/// More than anybody makes; a file of another kind is wrong in every line.
+const SHOWN: usize = 100;
+
 impl fmt::Display for ConfigErrors {
     /// `FILE:LINE:COLUMN: message`, a line each, the hint indented below.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Finding { line, column, message, hint }) in self.findings.iter().enumerate() {
+        for (index, Finding { line, column, message, hint }) in self.findings.iter().take(SHOWN).enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
@@ -79,7 +82,10 @@ impl fmt::Display for ConfigErrors {
                 write!(f, "\n  hint: {hint}")?;
             }
         }
-        Ok(())
+        match self.findings.len().checked_sub(SHOWN) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(f, "\n{}: and {more} more\n  hint: is this the right file?", self.file),
+        }
     }
 }
 
@@ -149,6 +155,14 @@ mod tests {
         assert_eq!(place(7), (2, 3));
         assert_eq!(place(text.len()), (3, 2));
         assert_eq!(place(usize::MAX), (3, 2));
+    }
+
+    #[test]
+    fn a_hundred_findings_are_shown_and_the_rest_is_counted() {
+        let shown = |count| ConfigErrors::new("f", "", vec![(0, Problem::new("wrong")); count]).to_string();
+        assert_eq!(shown(100).lines().count(), 100);
+        assert_eq!(shown(101).lines().count(), 102);
+        assert!(shown(102).ends_with("\nf: and 2 more\n  hint: is this the right file?"));
     }
 
     #[test]

@@ -14,6 +14,8 @@
 
 pub mod daemon;
 mod errors;
+mod registry;
+mod secret;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,8 @@ use std::path::{Path, PathBuf};
 
 pub use daemon::DaemonConfig;
 pub use errors::{ConfigErrors, Finding, Problem};
+pub use registry::SchemaRegistry;
+pub use secret::{Secret, SecretError};
 pub use section::{Item, Section};
 pub use value::{Value, amount, boolean, choice, duration, integer, percentage, text};
 

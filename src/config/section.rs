@@ -186,6 +186,11 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    #[must_use]
+    pub fn is_table(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_)))
+    }
+
     /// The key holds an array without elements.
     #[must_use]
     pub fn is_empty_list(&self, key: &str) -> bool {

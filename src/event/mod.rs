@@ -29,7 +29,7 @@ pub use bad::BadMessage;
 pub use formats::{DecimalForm, Formats, FormatsError, KeyCase};
 pub use lsn::Lsn;
 pub use record::{Header, Origin, Record, Topic};
-pub use registry::{Credentials, Registry, RegistryConfig, RegistryConfigError, RegistryError};
+pub use registry::{Credentials, Registry, RegistryConfig, RegistryConfigError, RegistryError, RegistryUrl, RegistryUrlError};
 
 use serde::{Deserialize, Serialize};
 

@@ -164,7 +164,10 @@ impl<T: Table> TableReader<T> {
     #[cold]
     fn hint(&self, bad: BadMessage, record: &Record<'_>) -> BadMessage {
         match (&self.avro, record.value.and_then(<[u8]>::first)) {
-            (None, Some(0)) => bad.with_hint("the value begins like Avro in Confluent's framing: configure a schema registry"),
+            (None, Some(0)) => bad.with_hint(
+                "the value begins like Avro in Confluent's framing: configure a schema registry (--registry URL, for the daemon \
+                 [source.registry])",
+            ),
             _ if record.has_header(SCHEMA_ID) => schema_in_header(),
             _ => bad,
         }

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 /// Temporary names in use: a signal ends the process without dropping anything.
 static INCOMPLETE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -29,7 +29,8 @@ pub struct OutputFile {
 
 #[derive(Debug)]
 enum Target {
-    Temporary(BufWriter<NamedTempFile>),
+    /// File and path apart: what tempfile does itself names the temporary file in its errors.
+    Temporary(BufWriter<File>, TempPath),
     Direct(BufWriter<File>),
 }
 
@@ -71,19 +72,26 @@ impl OutputFile {
             // a folder that is missing is told by this error, without the temporary name
             folder.metadata().map_err(failed)?;
             let file = tempfile::Builder::new().prefix(name).suffix(".partial").permissions(permissions()).tempfile_in(folder);
-            let file = file.map_err(failed)?;
-            INCOMPLETE.lock().unwrap_or_else(PoisonError::into_inner).insert(file.path().to_owned());
-            Target::Temporary(BufWriter::with_capacity(BUFFER, file))
+            let (file, temporary) = file.map_err(|error| failed(error.kind().into()))?.into_parts();
+            INCOMPLETE.lock().unwrap_or_else(PoisonError::into_inner).insert(temporary.to_path_buf());
+            Target::Temporary(BufWriter::with_capacity(BUFFER, file), temporary)
         };
         Ok(Self { path: path.to_owned(), target })
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
         let written = match &mut self.target {
-            Target::Temporary(file) => file.write_all(bytes),
-            Target::Direct(file) => file.write_all(bytes),
+            Target::Temporary(file, _) | Target::Direct(file) => file.write_all(bytes),
         };
         written.map_err(|source| OutputError { path: self.path.clone(), source })
+    }
+
+    /// Writes out what is left, without giving the file its name.
+    pub fn flush(&mut self) -> Result<(), OutputError> {
+        let flushed = match &mut self.target {
+            Target::Temporary(file, _) | Target::Direct(file) => file.flush(),
+        };
+        flushed.map_err(|source| OutputError { path: self.path.clone(), source })
     }
 
     /// Writes out what is left and gives the file its name.
@@ -91,11 +99,11 @@ impl OutputFile {
         let path = self.path;
         let done = match self.target {
             Target::Direct(mut file) => file.flush(),
-            Target::Temporary(file) => file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| {
+            Target::Temporary(mut file, temporary) => file.flush().and_then(|()| {
                 let target = path.canonicalize().unwrap_or_else(|_| path.clone());
-                let temporary = file.path().to_owned();
-                file.persist(target).map_err(|error| error.error)?;
-                INCOMPLETE.lock().unwrap_or_else(PoisonError::into_inner).remove(&temporary);
+                let name = temporary.to_path_buf();
+                temporary.persist(target).map_err(|error| error.error)?;
+                INCOMPLETE.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
                 Ok(())
             }),
         };

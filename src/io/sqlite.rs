@@ -152,6 +152,7 @@ impl SqliteError {
                 ErrorCode::DiskFull => {
                     "SQLite keeps temporary tables in the folder that SQLITE_TMPDIR or TMPDIR names".to_owned()
                 }
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "another program is writing to it".to_owned(),
                 ErrorCode::DatabaseCorrupt => "`sqlite3 FILE .recover` may save what is left".to_owned(),
                 _ => return None,
             },

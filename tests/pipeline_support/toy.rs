@@ -17,6 +17,8 @@ use uuid::Uuid;
 #[derive(Debug, Default)]
 pub struct Toy {
     pub registry_is_away: AtomicBool,
+    /// Every record finds its schema under way at first; those that have asked.
+    pub schemas_come_late: Mutex<Option<Vec<Origin>>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,6 +62,12 @@ impl Domain for Toy {
         let Some(value) = record.value else { return Decoded::Ignored("tombstone") };
         if self.registry_is_away.load(Ordering::Relaxed) {
             return Decoded::Unavailable(RegistryError::Malformed { url: "http://registry".to_owned() });
+        }
+        if let Some(asked) = &mut *self.schemas_come_late.lock().unwrap()
+            && !asked.contains(&record.origin)
+        {
+            asked.push(record.origin);
+            return Decoded::Unavailable(RegistryError::Pending { id: 1 });
         }
         match serde_json::from_slice::<Change>(value) {
             Ok(body) => Decoded::Change(ChangeEvent {

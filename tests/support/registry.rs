@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -105,8 +106,19 @@ pub(crate) fn answers(schemas: &Path) -> impl Fn(&str) -> Reply + Clone + Send +
     }
 }
 
+/// As `reply`, but for the first `failures` requests, which find the service unavailable.
+#[allow(dead_code, reason = "not every test that shares this file has a registry that is away")]
+pub(crate) fn after_failures(failures: usize, reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Server {
+    let asked = AtomicUsize::new(0);
+    Server::start(
+        move |path| {
+            if asked.fetch_add(1, Ordering::SeqCst) < failures { Reply::Answer(503, String::new()) } else { reply(path) }
+        },
+    )
+}
+
 pub(crate) fn config(urls: &[String]) -> RegistryConfig {
-    RegistryConfig { urls: urls.to_vec(), credentials: None, ca_file: None, timeout: Duration::from_secs(10) }
+    RegistryConfig::new(urls.iter().map(|url| url.parse().unwrap()).collect())
 }
 
 pub(crate) fn client(urls: &[String]) -> Arc<Registry> {

@@ -1,10 +1,11 @@
-//! What a backtest writes: alerts, verdicts, dead letters; each asked for or not.
+//! What a backtest writes: alerts, verdicts, dead letters; each asked for or not, to a file or to standard output.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::super::advise;
+use super::super::{Output, advise};
 use crate::domains::lending::judge::Judgement;
 use crate::engine::DeadLetter;
 use crate::engine::alert::Judged;
@@ -14,10 +15,21 @@ use crate::time::Timestamp;
 
 #[derive(Debug)]
 pub(super) struct Files {
-    alerts: Option<OutputFile>,
-    verdicts: Option<OutputFile>,
-    dead_letters: Option<OutputFile>,
+    alerts: Option<Target>,
+    verdicts: Option<Target>,
+    dead_letters: Option<Target>,
     line: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Target {
+    File(OutputFile),
+    Stdout(Output),
+}
+
+/// How standard output is named, as `-` names standard input among the captures. A file of that name is `./-`.
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 /// Refuses an output that would take the place of another, or of something that is read.
@@ -25,8 +37,12 @@ pub(super) fn check_distinct<'a>(
     outputs: [Option<&'a Path>; 3],
     inputs: impl IntoIterator<Item = &'a Path>,
 ) -> anyhow::Result<()> {
+    if outputs.into_iter().flatten().filter(|path| is_stdout(path)).count() > 1 {
+        let refused = anyhow::anyhow!("several outputs would be mixed on standard output");
+        return Err(advise(refused, "at most one of --alerts, --verdicts and --dead-letters can be -"));
+    }
     let mut taken: Vec<PathBuf> = inputs.into_iter().filter_map(file_at).collect();
-    for output in outputs.into_iter().flatten() {
+    for output in outputs.into_iter().flatten().filter(|path| !is_stdout(path)) {
         let Some(file) = file_at(output) else { continue };
         if taken.contains(&file) {
             let refused = anyhow::anyhow!("{} would be written over: it is read, or another output", output.display());
@@ -58,7 +74,7 @@ struct Why<'a> {
 impl Files {
     /// Alerts, verdicts, dead letters.
     pub(super) fn create([alerts, verdicts, dead_letters]: [Option<&Path>; 3]) -> anyhow::Result<Self> {
-        let create = |path: Option<&Path>| path.map(OutputFile::create).transpose().map_err(told);
+        let create = |path: Option<&Path>| path.map(Target::create).transpose();
         Ok(Self { alerts: create(alerts)?, verdicts: create(verdicts)?, dead_letters: create(dead_letters)?, line: Vec::new() })
     }
 
@@ -109,14 +125,48 @@ impl Files {
         write(&mut self.dead_letters, &self.line)
     }
 
-    /// Gives the files their names.
+    /// Whether standard output is taken, so that it holds nothing else.
+    pub(super) fn takes_stdout(&self) -> bool {
+        [&self.alerts, &self.verdicts, &self.dead_letters].into_iter().flatten().any(|target| matches!(target, Target::Stdout(_)))
+    }
+
+    /// Gives the files their names, once all of them are written out.
     pub(super) fn commit(self) -> anyhow::Result<()> {
-        [self.alerts, self.verdicts, self.dead_letters].into_iter().flatten().try_for_each(OutputFile::commit).map_err(told)
+        let mut targets: Vec<Target> = [self.alerts, self.verdicts, self.dead_letters].into_iter().flatten().collect();
+        targets.iter_mut().try_for_each(Target::flush)?;
+        targets.into_iter().try_for_each(Target::commit)
     }
 }
 
-fn write(file: &mut Option<OutputFile>, bytes: &[u8]) -> anyhow::Result<()> {
-    file.as_mut().map_or(Ok(()), |file| file.write(bytes)).map_err(told)
+impl Target {
+    fn create(path: &Path) -> anyhow::Result<Self> {
+        if is_stdout(path) { Ok(Self::Stdout(Output::stdout())) } else { OutputFile::create(path).map(Self::File).map_err(told) }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        match self {
+            Self::File(file) => file.write(bytes).map_err(told),
+            Self::Stdout(stdout) => Ok(stdout.write_all(bytes)?),
+        }
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::File(file) => file.flush().map_err(told),
+            Self::Stdout(stdout) => Ok(stdout.flush()?),
+        }
+    }
+
+    fn commit(self) -> anyhow::Result<()> {
+        match self {
+            Self::File(file) => file.commit().map_err(told),
+            Self::Stdout(stdout) => stdout.finish(),
+        }
+    }
+}
+
+fn write(target: &mut Option<Target>, bytes: &[u8]) -> anyhow::Result<()> {
+    target.as_mut().map_or(Ok(()), |target| target.write(bytes))
 }
 
 fn told(error: OutputError) -> anyhow::Error {

@@ -21,13 +21,13 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::book::Book;
-use super::{Output, advise};
+use super::{Output, advise, registry};
 use crate::cli::{self, Decimals, Format, KeyCase};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
 use crate::domains::lending::settings::LendingRules;
 use crate::engine::Options;
-use crate::event::{self, DecimalForm, Formats};
+use crate::event::{self, DecimalForm, Formats, FormatsError};
 use crate::io::capture::Captures;
 use files::Files;
 use summary::Summary;
@@ -38,8 +38,11 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
         Some(path) => LendingRules::load(path)?,
         None => LendingRules::shipped(),
     };
-    let formats = formats(args);
-    formats.validate()?;
+    let formats = formats(args)?;
+    if args.scale.is_some() && args.decimals != Decimals::Precise {
+        // nobody may be listening
+        writeln!(std::io::stderr(), "note: --scale is for --decimals precise; text and numbers carry their own decimals").ok();
+    }
     let book = Book::open(args.profiles.as_deref(), formats.key_case)?;
     let lending = Arc::new(Lending::new(Decoder::new(&formats)));
     let captures = Captures::open(&args.input).map_err(|error| match error.hint() {
@@ -61,18 +64,22 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     let options = Options { accept_rebuilt_source: args.accept_rebuilt_source };
     let tally = judge::judge(&lending, options, spill, &book, &rules, &mut files, &judging)?;
     judging.finish_and_clear();
+    let stdout_is_taken = files.takes_stdout();
     files.commit()?;
 
     let summary = Summary::new(&tally, started.elapsed());
-    let mut output = Output::stdout();
-    match args.format {
-        Format::Table => output.write_all(summary.table().as_bytes())?,
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut output, &summary)?;
-            output.write_all(b"\n")?;
-        }
+    let summary = match args.format {
+        Format::Table => summary.table(),
+        Format::Json => serde_json::to_string_pretty(&summary)? + "\n",
+    };
+    if stdout_is_taken {
+        // nobody may be listening; the data is where it was asked for
+        std::io::stderr().write_all(summary.as_bytes()).ok();
+    } else {
+        let mut output = Output::stdout();
+        output.write_all(summary.as_bytes())?;
+        output.finish()?;
     }
-    output.finish()?;
     if let Some(bad) = &tally.first_bad {
         // nobody may be listening; the summary counts them
         writeln!(std::io::stderr(), "note: the first message that could not be read: {bad}").ok();
@@ -80,8 +87,8 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn formats(args: &cli::Backtest) -> Formats {
-    Formats {
+fn formats(args: &cli::Backtest) -> anyhow::Result<Formats> {
+    let formats = Formats {
         decimals: match args.decimals {
             Decimals::Precise => DecimalForm::Precise { scale: args.scale },
             Decimals::String => DecimalForm::String,
@@ -92,6 +99,15 @@ fn formats(args: &cli::Backtest) -> Formats {
             KeyCase::Sensitive => event::KeyCase::Sensitive,
         },
         database: args.database.clone(),
-        registry: None,
-    }
+        registry: registry::of_arguments(&args.registry)?,
+    };
+    // Precise without a scale reads no message: one that carries its schema says its own form and scale.
+    formats.validate_schemaless().map_err(|error| match error {
+        FormatsError::ScaleMissing => advise(
+            anyhow::Error::new(error).context("--decimals precise"),
+            "add --scale 2 for decimal(18,2), --scale 4 for money; messages that carry their schema need neither option",
+        ),
+        _ => error.into(),
+    })?;
+    Ok(formats)
 }

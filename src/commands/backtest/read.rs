@@ -201,7 +201,10 @@ impl Failure {
                 Some(hint) => advise(error, hint),
                 None => error.into(),
             },
-            Self::Registry(error) => error.into(),
+            Self::Registry(error) => match error.hint() {
+                Some(hint) => advise(error, hint),
+                None => error.into(),
+            },
             Self::Panicked => anyhow::anyhow!("a decoding thread panicked"),
             Self::Spill(error) => {
                 let hint = error.hint();

@@ -18,7 +18,7 @@ use crate::event::money::Exact;
 pub(super) fn overpayment(alert: &Alert, verdict: &Verdict, rules: &LendingRules) -> String {
     let mut text = movement("Payment", alert);
     if let Some((expected, amount)) = alert.expected.and_then(|expected| Some((expected, expected.amount?))) {
-        let (whole, source) = (grouped(amount), source(expected));
+        let (whole, source) = (money(amount), source(expected));
         match percentage(alert.movement.as_ref().map(|movement| movement.amount.0), amount) {
             Some(percentage) => {
                 push(&mut text, format_args!(" is {} % of the {whole} expected{source}", grouped(percentage)));
@@ -37,10 +37,10 @@ fn allowed(alert: &Alert, verdict: &Verdict, expected: Decimal) -> String {
     };
     let segment = of_segment(alert, segment);
     if verdict.setting == Some("min_excess") {
-        return format!("an excess of less than {}{segment}", grouped(min_excess));
+        return format!("an excess of less than {}{segment}", money(min_excess));
     }
     let total = percent_in_all(max_percent_over).map(|percent| format!("{} %", grouped(percent)));
-    let limit = verdict.threshold.and_then(|threshold| sum(expected, threshold)).map(grouped);
+    let limit = verdict.threshold.and_then(|threshold| sum(expected, threshold)).map(money);
     match (total, limit) {
         (Some(total), Some(limit)) => format!("{total}{segment}, which is {limit}"),
         (Some(total), None) => format!("{total}{segment}"),
@@ -52,7 +52,7 @@ pub(super) fn lump_sum(alert: &Alert, _: &Verdict, rules: &LendingRules) -> Stri
     let mut text = movement("Payment", alert);
     if let Some(Threshold::LumpSum { max_amount, segment }) = alert.threshold {
         let segment = of_segment(alert, segment);
-        let maximum = grouped(max_amount);
+        let maximum = money(max_amount);
         push(&mut text, format_args!(" is above the {maximum} that {} allows in one payment{segment}", alert.rule));
     }
     push(&mut text, format_args!("; {}", expectation(alert.expected)));
@@ -73,13 +73,13 @@ pub(super) fn account_settled(alert: &Alert, _: &Verdict, rules: &LendingRules) 
         }
         match &alert.movement {
             Some(last) => {
-                push(&mut text, format_args!("; the final payment was {} on {}", grouped(last.amount.0), last.date));
+                push(&mut text, format_args!("; the final payment was {} on {}", money(last.amount.0), last.date));
                 push(&mut text, format_args!("{}", balance_of(alert)));
             }
             None => push(&mut text, format_args!("; no payment was seen within {}", duration(rules.window.max_wait_ms))),
         }
         if !settlement.balance.0.is_zero() {
-            push(&mut text, format_args!("; a balance of {} remains", grouped(settlement.balance.0)));
+            push(&mut text, format_args!("; a balance of {} remains", money(settlement.balance.0)));
         }
     }
     text.push('.');
@@ -90,7 +90,7 @@ pub(super) fn account_opened(alert: &Alert, _: &Verdict, _: &LendingRules) -> St
     let mut text = format!("Agreement {} was opened", alert.agreement_number);
     if let Some(opening) = &alert.opening {
         if let Some(principal) = opening.principal {
-            push(&mut text, format_args!(" for {}", grouped(principal.0)));
+            push(&mut text, format_args!(" for {}", money(principal.0)));
         }
         if let Some(months) = opening.num_payments {
             push(&mut text, format_args!(" over {months} month{}", if months == 1 { "" } else { "s" }));
@@ -124,7 +124,7 @@ pub(super) fn refund(alert: &Alert, _: &Verdict, rules: &LendingRules) -> String
 /// "Payment of 5,000.00 on FRM0001544".
 fn movement(what: &str, alert: &Alert) -> String {
     match &alert.movement {
-        Some(movement) => format!("{what} of {} on {}", grouped(movement.amount.0), alert.agreement_number),
+        Some(movement) => format!("{what} of {} on {}", money(movement.amount.0), alert.agreement_number),
         None => format!("{what} on {}", alert.agreement_number),
     }
 }
@@ -143,7 +143,7 @@ fn finish(mut text: String, alert: &Alert, rules: &LendingRules) -> String {
         Correlation::Closing => {
             push(&mut text, format_args!("; the balance update that closed the account differs from it"));
             if let Some(by) = closing_difference(alert) {
-                push(&mut text, format_args!(" by {}", grouped(by)));
+                push(&mut text, format_args!(" by {}", money(by)));
             }
             push(&mut text, format_args!("{}", balance_of(alert)));
         }
@@ -167,14 +167,14 @@ fn balance_of(alert: &Alert) -> String {
         return String::new();
     };
     let went = if after.0 < before.0 { "fell" } else { "rose" };
-    format!("; the balance {went} from {} to {}", grouped(before.0), grouped(after.0))
+    format!("; the balance {went} from {} to {}", money(before.0), money(after.0))
 }
 
 /// "230.00 is expected for 2026-03 (payment profile)".
 fn expectation(expected: Option<ExpectedPayment>) -> String {
     expected.and_then(|expected| Some((expected, expected.amount?))).map_or_else(
         || "no expected payment is known".to_owned(),
-        |(expected, amount)| format!("{} is expected{}", grouped(amount), source(expected)),
+        |(expected, amount)| format!("{} is expected{}", money(amount), source(expected)),
     )
 }
 
@@ -217,9 +217,16 @@ fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     (Exact::from(a) + Exact::from(b)).to_decimal(a.scale().max(b.scale()))
 }
 
-/// The amount with commas between the thousands.
-fn grouped(amount: Decimal) -> String {
-    let text = Amount(amount).to_string();
+/// An amount with two decimals, or as many more as it needs: the source's scale says nothing to a reader.
+fn money(amount: Decimal) -> String {
+    let text = grouped(amount);
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    format!("{whole}.{:0<2}", decimals.trim_end_matches('0'))
+}
+
+/// With commas between the thousands.
+fn grouped(number: Decimal) -> String {
+    let text = Amount(number).to_string();
     let (sign, digits) = text.strip_prefix('-').map_or(("", &*text), |digits| ("-", digits));
     let (whole, fraction) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
     let mut out = String::with_capacity(text.len() + whole.len() / 3);
@@ -265,6 +272,26 @@ mod tests {
             ("1234567.1234567", "1,234,567.1234567"),
         ] {
             assert_eq!(grouped(dec(amount)), text);
+        }
+    }
+
+    #[test]
+    fn an_amount_has_two_decimals_and_more_only_where_they_are_not_zero() {
+        for (amount, text) in [
+            ("0", "0.00"),
+            ("0.0000", "0.00"),
+            ("5000", "5,000.00"),
+            ("5000.0", "5,000.00"),
+            ("5000.0000", "5,000.00"),
+            ("12.3456", "12.3456"),
+            ("12.3450", "12.345"),
+            ("12.3400", "12.34"),
+            ("12.3000", "12.30"),
+            ("100.0010", "100.001"),
+            ("-1000.5000", "-1,000.50"),
+            ("9999999999999999999999999999", "9,999,999,999,999,999,999,999,999,999.00"),
+        ] {
+            assert_eq!(money(dec(amount)), text);
         }
     }
 

@@ -15,7 +15,7 @@ mod meter;
 mod settings;
 mod stop;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -31,7 +31,7 @@ use super::judging::Asked;
 use super::lookup::{Fate, Lookup, LookupError};
 use super::ports::{Alert, Batch, CommitError, OwnedRecord, Polled, Revocation, Sink, Source, SourceError};
 use super::{Counts, DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot};
-use crate::event::Decoded;
+use crate::event::{Decoded, RegistryError};
 use crate::time::{Clock, Timestamp};
 
 /// The daemon's heart: everything between the ports.
@@ -304,9 +304,11 @@ where
         self.gathered = 0;
         self.patience = None;
         self.decode();
+        // what waits for its schema is yet to be offered: the merge must not go on without it
+        let undecoded: BTreeSet<_> = self.inbox.iter().map(|record| Partition::from(record.origin)).collect();
         loop {
             for (partition, (_, lane)) in &mut self.lanes {
-                lane.at_end = self.source.at_end(*partition);
+                lane.at_end = self.source.at_end(*partition) && !undecoded.contains(partition);
             }
             // one batch is judged by one set of rules
             let rules = Arc::clone(&self.rules.borrow_and_update());
@@ -332,6 +334,7 @@ where
     /// Decodes what was polled, as far as the schema registry lets it.
     fn decode(&mut self) {
         let now = Instant::now();
+        let mut went_on = false;
         while let Some(record) = self.inbox.pop_front() {
             let partition = Partition::from(record.origin);
             // a record of an assignment that is over is read again by whoever has its partition now
@@ -341,13 +344,22 @@ where
                 Decoded::Ignored(label) => Entry::Ignored(label),
                 Decoded::Bad(bad) => Entry::Bad(Box::new(record.with(|record| DeadLetter::new(record, &bad)))),
                 Decoded::Unavailable(error) => {
-                    tracing::warn!(%error, "schema registry unavailable, decoding waits");
                     self.inbox.push_front(record);
+                    if went_on {
+                        // what was waited for before came: this is a wait of its own
+                        self.registry = None;
+                    }
                     let (at, backoff) = self.registry.get_or_insert_with(|| (now, Backoff::default()));
                     *at = now + backoff.next();
-                    return self.enter(Condition::RegistryUnavailable(error.to_string()));
+                    // a schema that was only just asked for is no trouble
+                    if !matches!(error, RegistryError::Pending { .. }) {
+                        tracing::warn!(%error, "schema registry unavailable, decoding waits");
+                        self.enter(Condition::RegistryUnavailable(error.to_string()));
+                    }
+                    return;
                 }
             };
+            went_on = true;
             lane.arrived(now, record.origin.offset, record.size());
             self.engine.push(*slot, record.origin.offset, entry);
         }

@@ -54,7 +54,18 @@ impl CaptureError {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => {
                 Some("the compressed file is cut off: was it still being written?")
             }
-            Self::Pattern { .. } | Self::NoMatch(_) | Self::Read { .. } => None,
+            Self::Read { source, .. } => match source.kind() {
+                io::ErrorKind::IsADirectory => Some("this is a folder: name the files in it, such as \"FOLDER/*.jsonl\""),
+                // what flate2 and zstd say of damaged data
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
+                    Some("is the compressed file damaged? `gzip -t` and `zstd -t` tell")
+                }
+                _ => None,
+            },
+            Self::NoMatch(_) => {
+                Some("a pattern counts from the current folder; * stands for any part of a name, ** for any folders")
+            }
+            Self::Pattern { .. } => Some("write [[] for a bracket that is part of a name"),
         }
     }
 }

@@ -38,6 +38,22 @@ mod alerts {
         insta::assert_snapshot!(pretty(&judged(paid("5000.00"), Some(&expects("230.00")), &rules())));
     }
 
+    /// Of MONEY columns, whose amounts come with four decimals.
+    #[test]
+    fn a_sentence_shows_no_decimals_that_only_the_column_type_gives() {
+        let explained = |amount: &str, expected: &str, before: &str, after: &str| {
+            let case = Case::Movement(matched(amount, 12, before, image(after)));
+            let judgement = judged(case, Some(&expects(expected)), &rules());
+            let alerts: Vec<serde_json::Value> =
+                published(&judgement).iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+            assert!(alerts.iter().all(|alert| alert["movement"]["amount"] == amount), "the alert's own amounts keep them");
+            let sentences: Vec<_> = alerts.iter().map(|alert| alert["explanation"].as_str().unwrap()).collect();
+            sentences.join("\n")
+        };
+        insta::assert_snapshot!(explained("5000.0000", "230.0000", "9000.0000", "4000.0000"));
+        insta::assert_snapshot!(explained("345.6789", "230.4500", "1345.6789", "1000.0000"));
+    }
+
     #[test]
     fn a_settlement_names_its_final_payment() {
         let case = Case::Settlement(settlement(Some(last_payment()), settled("0.00", Some("2026-01-12"))));
@@ -471,7 +487,7 @@ mod explanations {
         let sentence = first(paid(large), &expects("0.0000000000000000000000000001"));
         assert_eq!(
             sentence,
-            "Payment of 9,999,999,999,999,999,999,999,999,999 on FRM0001544 stands against an expected 0.0000000000000000000000000001 for 2026-01 (payment profile); R1 allows an excess of less than 0.01; the balance fell from 9,000.00 to 4,000.00."
+            "Payment of 9,999,999,999,999,999,999,999,999,999.00 on FRM0001544 stands against an expected 0.0000000000000000000000000001 for 2026-01 (payment profile); R1 allows an excess of less than 0.01; the balance fell from 9,000.00 to 4,000.00."
         );
     }
 }

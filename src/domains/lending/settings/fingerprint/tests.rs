@@ -328,6 +328,19 @@ fn the_platform_number_is_part_of_it() {
     assert_ne!(changed.fingerprint, LendingRules::default().fingerprint);
 }
 
+/// What proptest found once: a list that is left out stands for the usual codes there, so it is not an empty one.
+#[test]
+fn an_empty_list_of_payment_codes_is_another_thing_than_none_where_unknown_codes_are_ignored() {
+    let fingerprint = |types: &str| LendingRules::parse("", &format!("[types]\n{types}")).unwrap().fingerprint;
+    for ignored in ["", "ignored = []\n", "ignored = [60, 70]\n"] {
+        let without = |unknown| fingerprint(&format!("{ignored}unknown = \"{unknown}\""));
+        let with = |unknown, codes| fingerprint(&format!("{ignored}unknown = \"{unknown}\"\npayment = {codes}"));
+        assert_ne!(without("ignored"), with("ignored", "[]"));
+        assert_eq!(without("ignored"), with("ignored", "[7, 12, 32, 1012, 1032]"));
+        assert_eq!(without("payment"), with("payment", "[]"));
+    }
+}
+
 #[test]
 fn an_empty_file_means_the_defaults() {
     assert_eq!(LendingRules::parse("rules.toml", "").unwrap(), LendingRules::default());
