@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod capture;
+mod counting;
 mod definitions;
 mod errors;
 mod flow;

@@ -10,6 +10,7 @@ use tidewaiter::io::sentinel::{
 pub(crate) struct Seen {
     pub(crate) printed: Vec<String>,
     pub(crate) sets: Vec<ResultSet>,
+    pub(crate) counts: Vec<usize>,
     pub(crate) commits: Vec<CapturedTransaction>,
     pub(crate) delayed: u64,
     pub(crate) notes: Vec<String>,
@@ -22,6 +23,9 @@ impl Observer for Seen {
     }
     fn rows(&mut self, rows: &ResultSet) {
         self.sets.push(rows.clone());
+    }
+    fn affected(&mut self, rows: usize) {
+        self.counts.push(rows);
     }
     fn committed(&mut self, transaction: CapturedTransaction) {
         self.commits.push(transaction);

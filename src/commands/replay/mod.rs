@@ -10,27 +10,26 @@
 mod book;
 mod report;
 mod scripts;
+mod show;
 mod stage;
+mod table;
 mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use chrono::NaiveDateTime;
 
 use super::{FINDINGS, Output, advise};
 use crate::cli::{self, Target};
-use crate::domains::lending::expected::{Answer, Question};
 use crate::domains::lending::settings::LendingRules;
-use crate::event::{Header, Origin, Record, Topic};
 use crate::io::output::OutputFile;
-use crate::io::sentinel::{CapturedTransaction, Debezium, Keying, Observer, ReplayClock, Script as Parsed, Sentinel, Tables};
+use crate::io::sentinel::{CapturedTransaction, Observer, ReplayClock, Script as Parsed, Sentinel};
 use crate::time::{Clock, SystemClock};
-use report::{HEADER, Outcome, Shown};
+use report::{HEADER, Outcome};
 use scripts::{Plan, Script};
-use stage::{Audience, Stage};
+use show::Show;
+use stage::Stage;
 
 /// Debezium's `topic.prefix`.
 const PREFIX: &str = "sentinel";
@@ -69,22 +68,11 @@ fn play(args: &cli::Replay, plan: &Plan) -> anyhow::Result<ExitCode> {
     let (database, topics) = captured(&sentinel)?;
     let stage = Stage::start(&topics, rules)?;
     writeln!(output, "{HEADER}")?;
-    let mut show = Show {
-        stage: Some(stage),
-        debezium: Debezium::new(PREFIX, Keying::AgreementNumber),
-        database,
-        real_time: args.real_time,
-        output,
-        file,
-        alerts: Vec::new(),
-        last_commit: String::new(),
-        script: String::new(),
-        failed: None,
-    };
+    let mut show = Show::new(stage, database, output, file, args.real_time);
     let mut ends = Vec::new();
     for script in &parsed {
         show.script(&mut sentinel, script)?;
-        ends.push(show.last_commit.clone());
+        ends.push(show.last_commit().to_owned());
     }
     show.finish(&mut sentinel)?;
     conclude(plan, show, &ends)
@@ -132,157 +120,9 @@ impl Observer for SetUp {
     fn committed(&mut self, _transaction: CapturedTransaction) {}
 }
 
-/// What was raised, and by which commit.
-struct Raised {
-    name: String,
-    commit_lsn: String,
-}
-
-/// The running scripts' observer, and the engine's audience.
-struct Show {
-    /// `None` once it is over.
-    stage: Option<Stage>,
-    debezium: Debezium,
-    database: String,
-    real_time: bool,
-    output: Output,
-    file: Option<OutputFile>,
-    alerts: Vec<Raised>,
-    last_commit: String,
-    /// The script that runs, for notes on it.
-    script: String,
-    /// An observer cannot fail, so the first failure waits here for its script to end.
-    failed: Option<anyhow::Error>,
-}
-
-impl Show {
-    fn script(&mut self, sentinel: &mut Sentinel, script: &Parsed) -> anyhow::Result<()> {
-        script.name().clone_into(&mut self.script);
-        let ran = sentinel.run(script, self);
-        self.take_failure()?;
-        ran.map_err(failed)
-    }
-
-    /// Closes what is open. A script of nothing lends the tables for the last answers.
-    fn finish(&mut self, sentinel: &mut Sentinel) -> anyhow::Result<()> {
-        struct Last<'a>(&'a mut Show);
-        impl Observer for Last<'_> {
-            fn committed(&mut self, _transaction: CapturedTransaction) {}
-            fn settled(&mut self, tables: &Tables<'_>) {
-                self.0.with_stage(*tables, |stage, audience| stage.finish(audience).map(|()| None));
-            }
-        }
-        let nothing = Script { name: "the end".to_owned(), text: "PRINT ''".to_owned() };
-        let nothing = parse(sentinel, &[nothing])?.remove(0);
-        sentinel.run(&nothing, &mut Last(self)).map_err(failed)?;
-        self.take_failure()
-    }
-
-    fn take_failure(&mut self) -> anyhow::Result<()> {
-        self.failed.take().map_or(Ok(()), Err)
-    }
-
-    /// Lets the engine work with the tables as they are.
-    fn with_stage(&mut self, tables: Tables<'_>, work: impl FnOnce(Stage, &mut Seats<'_>) -> anyhow::Result<Option<Stage>>) {
-        if self.failed.is_some() {
-            return;
-        }
-        let Some(stage) = self.stage.take() else { return };
-        let mut seats =
-            Seats { tables, database: &self.database, output: &mut self.output, file: &mut self.file, alerts: &mut self.alerts };
-        match work(stage, &mut seats) {
-            Ok(stage) => self.stage = stage,
-            Err(error) => self.failed = Some(error),
-        }
-    }
-
-    fn publish(&mut self, transaction: &CapturedTransaction) -> anyhow::Result<()> {
-        let Some(stage) = &mut self.stage else { return Ok(()) };
-        for record in self.debezium.records(transaction) {
-            let headers: Vec<Header<'_>> =
-                record.headers.iter().map(|(name, value)| Header { name, value: Some(value) }).collect();
-            stage.publish(&Record {
-                // the key chooses the partition, the broker the offset
-                origin: Origin { topic: Topic::intern(&record.topic), partition: -1, offset: 0 },
-                timestamp_ms: Some(record.timestamp_ms),
-                key: record.key.as_deref(),
-                value: record.value.as_deref(),
-                headers: &headers,
-            })?;
-        }
-        self.last_commit.clone_from(&transaction.commit_lsn);
-        Ok(())
-    }
-}
-
-impl Observer for Show {
-    fn printed(&mut self, text: &str) {
-        // the scripts' own words are talk, not data; nobody may be listening
-        writeln!(std::io::stderr(), "{text}").ok();
-    }
-
-    fn noted(&mut self, line: u32, text: &str) {
-        // as above
-        writeln!(std::io::stderr(), "note: {}:{line}: {text}", self.script).ok();
-    }
-
-    fn committed(&mut self, transaction: CapturedTransaction) {
-        if self.failed.is_none()
-            && let Err(error) = self.publish(&transaction)
-        {
-            self.failed = Some(error);
-        }
-    }
-
-    fn delayed(&mut self, millis: u64) {
-        if self.real_time {
-            std::thread::sleep(Duration::from_millis(millis));
-        }
-    }
-
-    fn settled(&mut self, tables: &Tables<'_>) {
-        self.with_stage(*tables, |mut stage, audience| stage.catch_up(audience).map(|()| Some(stage)));
-    }
-}
-
-/// Answers from the tables, shows and keeps what comes.
-struct Seats<'a> {
-    tables: Tables<'a>,
-    database: &'a str,
-    output: &'a mut Output,
-    file: &'a mut Option<OutputFile>,
-    alerts: &'a mut Vec<Raised>,
-}
-
-impl Audience for Seats<'_> {
-    fn answer(&mut self, questions: &[Question]) -> anyhow::Result<Vec<Answer>> {
-        book::answers(self.tables, self.database, questions)
-    }
-
-    fn alert(&mut self, alert: &[u8]) -> anyhow::Result<()> {
-        let shown: Shown = serde_json::from_slice(alert).context("an alert does not read")?;
-        writeln!(self.output, "{}", shown.row())?;
-        self.output.flush()?;
-        if let Some(file) = self.file {
-            file.write(alert)?;
-            file.write(b"\n")?;
-        }
-        self.alerts.push(Raised { name: shown.name(), commit_lsn: shown.trigger.commit_lsn });
-        Ok(())
-    }
-
-    fn bad(&mut self, message: &str) {
-        // told like the scripts' own words; nobody may be listening
-        writeln!(std::io::stderr(), "note: a message went to the dead letters: {message}").ok();
-    }
-}
-
 /// Says what each script raised, and whether that is what it must raise.
 fn conclude(plan: &Plan, show: Show, ends: &[String]) -> anyhow::Result<ExitCode> {
-    let Show { mut output, file, alerts, .. } = show;
-    if let Some(file) = file {
-        file.commit()?;
-    }
+    let (mut output, alerts) = show.end()?;
     let mut after = "";
     let mut outcomes = Vec::new();
     for (script, end) in plan.scripts.iter().zip(ends) {

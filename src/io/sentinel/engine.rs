@@ -48,9 +48,7 @@ pub(crate) struct Session {
     /// `#tables`, by lower-case name.
     pub(crate) temporary: BTreeMap<String, Arc<Table>>,
     pub(crate) cursors: HashMap<String, Cursor>,
-    pub(crate) order: DateOrder,
-    pub(crate) date_first: i64,
-    pub(crate) xact_abort: bool,
+    pub(crate) options: Options,
     /// The id of the table that takes explicit identity values.
     pub(crate) identity_insert: Option<i64>,
     pub(crate) transactions: u32,
@@ -66,6 +64,21 @@ pub(crate) struct Session {
     /// The errors of the CATCH blocks that are running.
     pub(crate) caught: Vec<Caught>,
     pub(crate) try_depth: u32,
+}
+
+/// What SET switches. A procedure's own settings end with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Options {
+    pub(crate) order: DateOrder,
+    pub(crate) date_first: i64,
+    pub(crate) xact_abort: bool,
+    pub(crate) no_count: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { order: DateOrder::default(), date_first: 7, xact_abort: false, no_count: false }
+    }
 }
 
 #[derive(Clone)]
@@ -86,7 +99,8 @@ pub(crate) struct Frame {
 pub(crate) struct Cursor {
     pub(crate) query: Arc<Query>,
     pub(crate) rows: Option<Vec<Row>>,
-    pub(crate) types: Vec<Type>,
+    /// Names and types.
+    pub(crate) columns: Vec<(String, Type)>,
     /// From 1; 0 before the first row.
     pub(crate) at: i64,
 }
@@ -105,9 +119,7 @@ impl Session {
             frames: vec![Frame::default()],
             temporary: BTreeMap::new(),
             cursors: HashMap::new(),
-            order: DateOrder::default(),
-            date_first: 7,
-            xact_abort: false,
+            options: Options::default(),
             identity_insert: None,
             transactions: 0,
             doomed: false,
@@ -143,7 +155,7 @@ impl Engine {
     }
 
     pub(crate) fn conversion(&self) -> Conversion {
-        Conversion::implicit(self.session.order)
+        Conversion::implicit(self.session.options.order)
     }
 
     pub(crate) fn now(&self) -> NaiveDateTime {
@@ -151,7 +163,7 @@ impl Engine {
     }
 
     pub(crate) fn date_first(&self) -> i64 {
-        self.session.date_first
+        self.session.options.date_first
     }
 
     /// The next number of a sequence that every run repeats (splitmix64).
@@ -229,7 +241,7 @@ impl Engine {
             "IDENTITY" => self.session.identity.clone(),
             "TRANCOUNT" => Value::Int(i64::from(self.session.transactions)),
             "FETCH_STATUS" => Value::Int(self.session.fetch_status),
-            "DATEFIRST" => Value::Int(self.session.date_first),
+            "DATEFIRST" => Value::Int(self.session.options.date_first),
             "NESTLEVEL" => Value::Int(i64::try_from(self.session.frames.len()).unwrap_or(1) - 1),
             "SPID" => Value::Int(51),
             "MAX_PRECISION" => Value::Int(38),

@@ -47,6 +47,7 @@ impl Engine {
             Kind::Block(statements) => self.run_list(statements, context),
             Kind::If { condition, then, otherwise } => {
                 let holds = self.holds(condition).map_err(|error| thrown(self, error))?;
+                (self.session.row_count, self.session.error) = (0, 0);
                 match (holds, otherwise) {
                     (true, _) => self.run_branch(then, context),
                     (false, Some(otherwise)) => self.run_branch(otherwise, context),
@@ -95,11 +96,14 @@ impl Engine {
                 match result {
                     Ok(()) => {
                         self.session.error = 0;
+                        if let Some(count) = counts_as(&statement.kind) {
+                            self.session.row_count = count;
+                        }
                         Ok(Flow::Next)
                     }
                     Err(error) => {
                         self.session.error = error.number;
-                        if self.session.xact_abort && self.session.try_depth == 0 {
+                        if self.session.options.xact_abort && self.session.try_depth == 0 {
                             self.abandon_transaction();
                         }
                         Err(thrown(self, error))
@@ -130,7 +134,7 @@ impl Engine {
             other => return other,
         };
         self.session.frames.truncate(frames);
-        if self.session.transactions > 0 && (self.session.xact_abort || thrown.error.ends_batch()) {
+        if self.session.transactions > 0 && (self.session.options.xact_abort || thrown.error.ends_batch()) {
             self.session.doomed = true;
         }
         self.session.error = thrown.error.number;
@@ -224,8 +228,10 @@ impl Engine {
             Kind::Update(update) => self.run_update(update, context.observer),
             Kind::Delete(delete) => self.run_delete(delete, context.observer),
             Kind::Merge(merge) => self.run_merge(merge, context.observer),
-            _ => self.run_definition(&statement.kind),
-        }
+            _ => return self.run_definition(&statement.kind),
+        }?;
+        self.tell_affected(context.observer);
+        Ok(())
     }
 
     pub(super) fn holds(&self, condition: &Expr) -> SqlResult<bool> {
@@ -282,13 +288,15 @@ impl Engine {
     fn set_option(&mut self, name: &str, value: &str) -> SqlResult<()> {
         let on = value.eq_ignore_ascii_case("on");
         match name {
-            "XACT_ABORT" => self.session.xact_abort = on,
+            "XACT_ABORT" => self.session.options.xact_abort = on,
+            "NOCOUNT" => self.session.options.no_count = on,
             "DATEFIRST" => {
                 let day = value.parse().ok().filter(|day| (1..=7).contains(day));
-                self.session.date_first = day.ok_or_else(|| SqlError::new(2744, "SET DATEFIRST takes a number from 1 to 7."))?;
+                self.session.options.date_first =
+                    day.ok_or_else(|| SqlError::new(2744, "SET DATEFIRST takes a number from 1 to 7."))?;
             }
             "DATEFORMAT" => {
-                self.session.order = match value.to_ascii_lowercase().as_str() {
+                self.session.options.order = match value.to_ascii_lowercase().as_str() {
                     "mdy" | "myd" => DateOrder::Mdy,
                     "dmy" | "dym" => DateOrder::Dmy,
                     "ymd" | "ydm" => DateOrder::Ymd,
@@ -298,8 +306,8 @@ impl Engine {
             "LANGUAGE" => {
                 let american =
                     value.to_ascii_lowercase().replace(' ', "_") == "us_english" || value.eq_ignore_ascii_case("english");
-                self.session.order = if american { DateOrder::Mdy } else { DateOrder::Dmy };
-                self.session.date_first = if american { 7 } else { 1 };
+                self.session.options.order = if american { DateOrder::Mdy } else { DateOrder::Dmy };
+                self.session.options.date_first = if american { 7 } else { 1 };
             }
             // The others change nothing that could be seen here.
             _ => {}
@@ -383,7 +391,7 @@ impl Engine {
         let value = self.value(time, Type::VarChar(Some(30)))?;
         let Value::Text(text) = &value else { return Ok(()) };
         let incorrect = || SqlError::new(148, format!("Incorrect time syntax in time string '{text}' used with WAITFOR."));
-        let (moment, _) = temporal::parse(text, self.session.order).ok_or_else(incorrect)?;
+        let (moment, _) = temporal::parse(text, self.session.options.order).ok_or_else(incorrect)?;
         let now = self.clock.now();
         let midnight = NaiveTime::MIN;
         let delta = if until {
@@ -396,5 +404,27 @@ impl Engine {
         self.tell_settled(context);
         context.observer.delayed(u64::try_from(delta.num_milliseconds()).unwrap_or(0));
         Ok(())
+    }
+}
+
+/// What @@ROWCOUNT is after a statement that touches no rows; `None` leaves it as it is.
+fn counts_as(kind: &Kind) -> Option<i64> {
+    match kind {
+        Kind::Assign { .. } => Some(1),
+        Kind::Declare(declarations) => {
+            let assigns = declarations.iter().any(|d| matches!(d, Declaration::Scalar { value: Some(_), .. }));
+            assigns.then_some(1)
+        }
+        Kind::Print(_)
+        | Kind::RaiseError { .. }
+        | Kind::Use(_)
+        | Kind::SetOption { .. }
+        | Kind::SetIdentityInsert { .. }
+        | Kind::BeginTransaction(_)
+        | Kind::Commit
+        | Kind::Rollback(_)
+        | Kind::CloseCursor(_)
+        | Kind::Deallocate(_) => Some(0),
+        _ => None,
     }
 }

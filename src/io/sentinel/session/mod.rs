@@ -34,6 +34,11 @@ pub trait Observer {
         let _ = rows;
     }
 
+    /// A statement gave or changed so many rows. Not told under SET NOCOUNT ON.
+    fn affected(&mut self, rows: usize) {
+        let _ = rows;
+    }
+
     /// A transaction was committed that changed captured tables.
     fn committed(&mut self, transaction: CapturedTransaction);
 
@@ -160,7 +165,7 @@ impl Engine {
                 match run {
                     Ok(_) => {}
                     Err(thrown) if context.on_error == OnError::Continue => {
-                        if self.session.doomed || self.session.xact_abort {
+                        if self.session.doomed || self.session.options.xact_abort {
                             self.abandon_transaction();
                         }
                         let error = thrown.into_script_error(script.name());
@@ -197,7 +202,7 @@ impl Engine {
 
     /// Goes on with the next statement where the caller wants that and the error allows it.
     fn go_on_after(&mut self, thrown: Box<Thrown>, context: &mut Context<'_>) -> Run<()> {
-        let fatal = thrown.error.ends_batch() || self.session.xact_abort || thrown.error.thrown;
+        let fatal = thrown.error.ends_batch() || self.session.options.xact_abort || thrown.error.thrown;
         if context.on_error == OnError::Stop || self.session.try_depth > 0 || fatal {
             return Err(thrown);
         }

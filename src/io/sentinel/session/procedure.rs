@@ -252,7 +252,9 @@ impl Engine {
         let temporary: Vec<String> = self.session.temporary.keys().cloned().collect();
         let depth = self.session.frames.len();
         self.session.frames.push(frame);
+        let options = self.session.options;
         let flow = self.run_list(&procedure.body, context);
+        self.session.options = options;
         let mut tables = Vec::new();
         let mut finished = Frame::default();
         while self.session.frames.len() > depth {

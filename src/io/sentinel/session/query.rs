@@ -9,14 +9,16 @@ use super::super::plan::{Binder, Env, OutputColumn};
 use super::super::store::Row;
 use super::super::syntax::ast::{Body, Query, Select};
 use super::super::value::{Type, Value};
-use super::{Context, ResultSet};
+use super::{Context, Observer, ResultSet};
 
 impl Engine {
     pub(super) fn run_select(&mut self, query: &Query, context: &mut Context<'_>) -> SqlResult<()> {
         if let Some(into) = into_clause(&query.body).and_then(|select| select.into.clone()) {
-            return self.autocommit(context, |engine, _| {
+            return self.autocommit(context, |engine, context| {
                 let (columns, rows) = engine.query_rows(query)?;
-                engine.select_into(&into, query, &columns, rows)
+                engine.select_into(&into, query, &columns, rows)?;
+                engine.tell_affected(context.observer);
+                Ok(())
             });
         }
         let plan = Binder::new(self).query(query)?;
@@ -36,11 +38,18 @@ impl Engine {
         self.set_row_count(rows.len());
         let columns = plan.columns.iter().map(|column| (column.name.clone(), column.ty)).collect();
         context.observer.rows(&ResultSet { columns, rows });
+        self.tell_affected(context.observer);
         Ok(())
     }
 
     pub(super) fn set_row_count(&mut self, count: usize) {
         self.session.row_count = i64::try_from(count).unwrap_or(i64::MAX);
+    }
+
+    pub(super) fn tell_affected(&self, observer: &mut dyn Observer) {
+        if !self.session.options.no_count {
+            observer.affected(usize::try_from(self.session.row_count).unwrap_or(0));
+        }
     }
 
     /// A query's columns and rows.
