@@ -1,13 +1,19 @@
 //! Running scripts, statement by statement.
 
+mod alter;
+mod cdc;
 mod cursor;
 mod ddl;
-mod dml;
 mod flow;
+mod insert;
+mod merge;
+mod output;
 mod procedure;
 mod query;
 mod table;
+mod target;
 mod transaction;
+mod update;
 mod write;
 
 use std::sync::Arc;
