@@ -8,13 +8,17 @@
 //! separator between them and that grammar takes the next statement's first word for an alias.
 
 pub(crate) mod ast;
+mod call;
 mod cursor;
 mod ddl;
 mod dml;
+mod execute;
 mod expr;
 mod flow;
 mod lex;
 mod query;
+mod statement;
+mod variable;
 
 use super::error::ScriptError;
 use ast::Statement;
