@@ -11,8 +11,11 @@ mod bind;
 mod eval;
 mod expr;
 mod from;
+mod join;
+mod pushdown;
 mod query;
 mod run;
+mod source;
 mod window;
 
 pub(crate) use bind::{Binder, Scope, ScopeColumn, arithmetic};
