@@ -167,14 +167,53 @@ fn what_is_not_supported_is_told_for_all_scripts_before_any_has_run() {
 }
 
 #[test]
-fn a_statement_that_fails_is_told_with_its_place_after_the_alerts_before_it() {
-    let failing = "USE SentinelMock\nGO\n\nINSERT INTO dbo.TransactionType\nVALUES (3, 1, 'again')\nGO\n";
+fn a_statement_that_fails_is_told_with_its_place_and_the_rest_runs_as_under_sqlcmd() {
+    let failing = format!("USE SentinelMock\nGO\n\nINSERT INTO dbo.TransactionType\nVALUES (3, 1, 'again')\nGO\n{LUMP_SUM}");
+    let scripts = folder(&[("1.sql", &failing), ("2.sql", "PRINT 'after'")]);
+    let written = path(&scripts, "alerts.jsonl");
+    let said = says(&[scripts.path().to_str().unwrap(), "--alerts", &written], 2);
+    assert!(said.err.contains("error: ") && said.err.contains("1.sql:4: Violation of PRIMARY KEY constraint"), "{}", said.err);
+    assert!(said.err.contains("error: 1 statement failed\nhint: "), "{}", said.err);
+    assert!(said.out.contains("\nafter\n"), "{}", said.out);
+    let outcomes = outcomes(&said.out);
+    assert!(outcomes[0].starts_with("FAILED") && outcomes[0].ends_with("1.sql  R1 FRM0001544, R2 FRM0001544"), "{}", said.out);
+    assert_eq!(fs::read_to_string(&*written).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_script_that_asks_for_it_stops_at_its_error_after_the_alerts_before_it() {
+    let failing =
+        ":on error exit\nUSE SentinelMock\nGO\n\nINSERT INTO dbo.TransactionType\nVALUES (3, 1, 'again')\nGO\nPRINT 'never'\n";
     let scripts = folder(&[("1.sql", LUMP_SUM), ("2.sql", failing)]);
     let written = path(&scripts, "alerts.jsonl");
     let said = says(&[scripts.path().to_str().unwrap(), "--alerts", &written], 2);
     assert_eq!(said.out.matches("FRM0001544").count(), 2 * 2, "{}", said.out);
-    assert!(said.err.contains("2.sql:4: Violation of PRIMARY KEY constraint"), "{}", said.err);
+    assert!(said.err.contains("2.sql:5: Violation of PRIMARY KEY constraint"), "{}", said.err);
+    assert!(said.err.ends_with("2.sql stopped at line 5\n"), "{}", said.err);
+    assert!(!said.out.contains("never"), "{}", said.out);
     assert!(!Path::new(&*written).exists(), "half of the alerts are no alerts file");
+}
+
+#[test]
+fn files_are_read_in_beside_their_script_and_variables_come_from_the_environment_too() {
+    let scripts = folder(&[
+        ("1.sql", ":setvar Agreement FRM0001544\nUSE $(ReplayTestDatabase)\nGO\n:r parts\\pay.sql\nGO\n"),
+        ("2.sql", "PRINT 1\n:r parts/wrong.sql\n"),
+    ]);
+    fs::create_dir(scripts.path().join("parts")).unwrap();
+    let pay = LUMP_SUM.replace("USE SentinelMock", "").replace("FRM0001544", "$(agreement)");
+    fs::write(scripts.path().join("parts/pay.sql"), pay).unwrap();
+    fs::write(scripts.path().join("parts/wrong.sql"), "PRINT 2\nSELEC 3\n").unwrap();
+    let run = |name: &str, code: i32| {
+        let mut command = replay(&[&path(&scripts, name)]);
+        let output = run(command.env("ReplayTestDatabase", "SentinelMock"), code);
+        Said { out: String::from_utf8(output.stdout).unwrap(), err: String::from_utf8(output.stderr).unwrap() }
+    };
+    assert!(outcomes(&run("1.sql", 0).out)[0].ends_with("1.sql  R1 FRM0001544, R2 FRM0001544"));
+    let err = run("2.sql", 2).err;
+    assert!(err.contains("parts/wrong.sql:2: "), "{err}");
+    let err = says(&[&path(&scripts, "1.sql")], 2).err;
+    assert!(err.contains("1.sql:2: the sqlcmd variable $(ReplayTestDatabase) is not set"), "{err}");
 }
 
 #[test]

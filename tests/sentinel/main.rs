@@ -9,6 +9,7 @@ mod errors;
 mod flow;
 mod foreign_habits;
 mod functions;
+mod going_on;
 mod others_scripts;
 mod queries;
 mod support;

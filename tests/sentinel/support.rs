@@ -33,7 +33,7 @@ impl Observer for Seen {
     fn delayed(&mut self, millis: u64) {
         self.delayed += millis;
     }
-    fn noted(&mut self, _line: u32, text: &str) {
+    fn noted(&mut self, _file: &str, _line: u32, text: &str) {
         self.notes.push(text.to_owned());
     }
     fn failed(&mut self, error: &ScriptError) {

@@ -24,11 +24,11 @@ use super::{FINDINGS, Output, advise};
 use crate::cli::{self, Target};
 use crate::domains::lending::settings::LendingRules;
 use crate::io::output::OutputFile;
-use crate::io::sentinel::{CapturedTransaction, Observer, ReplayClock, Script as Parsed, Sentinel};
+use crate::io::sentinel::{CapturedTransaction, Observer, OnError, ReplayClock, Script as Parsed, ScriptError, Sentinel};
 use crate::time::{Clock, SystemClock};
 use report::{HEADER, Outcome};
-use scripts::{Plan, Script};
-use show::Show;
+use scripts::{Disk, Plan, Script};
+use show::{Ran, Show};
 use stage::Stage;
 
 /// Debezium's `topic.prefix`.
@@ -42,11 +42,11 @@ pub(crate) fn run(args: &cli::Replay) -> anyhow::Result<ExitCode> {
     if args.watch {
         return watch::run(args);
     }
-    play(args, &Plan::new(&args.scripts, &args.setup)?)
+    play(args, &Plan::new(&args.scripts, &args.setup)?, &Disk::default())
 }
 
 /// Runs everything once.
-fn play(args: &cli::Replay, plan: &Plan) -> anyhow::Result<ExitCode> {
+fn play(args: &cli::Replay, plan: &Plan, disk: &Disk) -> anyhow::Result<ExitCode> {
     let rules = match &args.rules {
         Some(path) => LendingRules::load(path)?,
         None => LendingRules::shipped(),
@@ -58,24 +58,26 @@ fn play(args: &cli::Replay, plan: &Plan) -> anyhow::Result<ExitCode> {
     })?;
 
     let mut sentinel = Sentinel::new(ReplayClock::new(args.at.unwrap_or_else(now)))?;
+    // as sqlcmd has it; a script may ask for the other by `:on error exit`
+    sentinel.on_error(OnError::Continue);
+    let mut set_up = SetUp::default();
     for script in &plan.setup {
-        let parsed = parse(&sentinel, std::slice::from_ref(script))?.remove(0);
-        sentinel.run(&parsed, &mut SetUp).map_err(failed)?;
+        let parsed = parse(&sentinel, std::slice::from_ref(script), disk)?.remove(0);
+        sentinel.run(&parsed, &mut set_up).map_err(|error| stopped(&parsed, &error))?;
     }
     // all scripts are understood before the first one runs
-    let parsed = parse(&sentinel, &plan.scripts)?;
+    let parsed = parse(&sentinel, &plan.scripts, disk)?;
 
     let (database, topics) = captured(&sentinel)?;
     let stage = Stage::start(&topics, rules)?;
     writeln!(output, "{HEADER}")?;
     let mut show = Show::new(stage, database, output, file, args.real_time);
-    let mut ends = Vec::new();
+    let mut runs = Vec::new();
     for script in &parsed {
-        show.script(&mut sentinel, script)?;
-        ends.push(show.last_commit().to_owned());
+        runs.push(show.script(&mut sentinel, script)?);
     }
     show.finish(&mut sentinel)?;
-    conclude(plan, show, &ends)
+    conclude(plan, show, &runs, set_up.failures)
 }
 
 fn now() -> NaiveDateTime {
@@ -83,11 +85,11 @@ fn now() -> NaiveDateTime {
 }
 
 /// Understands scripts that run one after the other, or says what is wrong with any of them.
-fn parse(sentinel: &Sentinel, scripts: &[Script]) -> anyhow::Result<Vec<Parsed>> {
+fn parse(sentinel: &Sentinel, scripts: &[Script], disk: &Disk) -> anyhow::Result<Vec<Parsed>> {
     let mut parsed = Vec::new();
     let mut wrong = Vec::new();
     for script in scripts {
-        match sentinel.parse_after(&parsed, &script.name, &script.text) {
+        match sentinel.parse_after(&parsed, &script.name, &script.text, disk) {
             Ok(understood) => parsed.push(understood),
             Err(errors) => {
                 let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -98,8 +100,25 @@ fn parse(sentinel: &Sentinel, scripts: &[Script]) -> anyhow::Result<Vec<Parsed>>
     if wrong.is_empty() { Ok(parsed) } else { Err(anyhow::anyhow!(wrong.join("\n"))) }
 }
 
-fn failed(error: impl std::fmt::Display) -> anyhow::Error {
-    anyhow::anyhow!("{error}")
+/// A script ended before its end; which error it was, was told when it came.
+fn stopped(script: &Parsed, error: &ScriptError) -> anyhow::Error {
+    let place =
+        if error.file == script.name() { format!("line {}", error.line) } else { format!("{}:{}", error.file, error.line) };
+    anyhow::anyhow!("{} stopped at {place}", script.name())
+}
+
+/// Tells of a statement that failed, up to a number of them.
+fn tell_failure(failures: &mut usize, error: &ScriptError) {
+    const MOST: usize = 20;
+    *failures += 1;
+    // nobody may be listening
+    match *failures {
+        ..=MOST => writeln!(std::io::stderr(), "error: {error}").ok(),
+        more if more == MOST + 1 => {
+            writeln!(std::io::stderr(), "error: more statements failed; they are counted at the end").ok()
+        }
+        _ => None,
+    };
 }
 
 /// The database that is captured, and the topics of its tables.
@@ -114,27 +133,42 @@ fn captured(sentinel: &Sentinel) -> anyhow::Result<(String, Vec<String>)> {
 }
 
 /// The set-up is history: what it writes was there before anybody watched.
-struct SetUp;
+#[derive(Default)]
+struct SetUp {
+    failures: usize,
+}
 
 impl Observer for SetUp {
     fn committed(&mut self, _transaction: CapturedTransaction) {}
+
+    fn failed(&mut self, error: &ScriptError) {
+        tell_failure(&mut self.failures, error);
+    }
 }
 
 /// Says what each script raised, and whether that is what it must raise.
-fn conclude(plan: &Plan, show: Show, ends: &[String]) -> anyhow::Result<ExitCode> {
+fn conclude(plan: &Plan, show: Show, runs: &[Ran], failed_before: usize) -> anyhow::Result<ExitCode> {
     let (mut output, alerts) = show.end()?;
     let mut after = "";
     let mut outcomes = Vec::new();
-    for (script, end) in plan.scripts.iter().zip(ends) {
+    for (script, ran) in plan.scripts.iter().zip(runs) {
         // positions are fixed-width hexadecimal, so their texts sort as they do
-        let own = alerts.iter().filter(|alert| after < alert.commit_lsn.as_str() && alert.commit_lsn.as_str() <= end.as_str());
+        let own = |commit: &str| after < commit && commit <= ran.last_commit.as_str();
+        let own = alerts.iter().filter(|alert| own(&alert.commit_lsn));
         let mut raised: Vec<String> = own.map(|alert| alert.name.clone()).collect();
         raised.sort();
-        outcomes.push(Outcome { script: &script.name, raised, expected: plan.expected.get(&script.name) });
-        after = end;
+        let expected = plan.expected.get(&script.name);
+        outcomes.push(Outcome { script: &script.name, raised, expected, failures: ran.failures });
+        after = &ran.last_commit;
     }
     write!(output, "\n{}", report::outcomes(&outcomes))?;
     output.finish()?;
+    let failures = failed_before + runs.iter().map(|ran| ran.failures).sum::<usize>();
+    if failures > 0 {
+        let were = if failures == 1 { "1 statement".to_owned() } else { format!("{failures} statements") };
+        let hint = "the scripts went on behind them, as sqlcmd does; `:on error exit` at the head of a script stops it instead";
+        return Err(advise(anyhow::anyhow!("{were} failed"), hint));
+    }
     let differ = outcomes.iter().filter(|outcome| outcome.differs()).count();
     Ok(if differ == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }

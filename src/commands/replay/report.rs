@@ -71,6 +71,8 @@ pub(super) struct Outcome<'a> {
     pub(super) raised: Raised,
     /// `None` where nothing is said about the script.
     pub(super) expected: Option<&'a Raised>,
+    /// How many of its statements failed.
+    pub(super) failures: usize,
 }
 
 impl Outcome<'_> {
@@ -86,8 +88,9 @@ pub(super) fn outcomes(outcomes: &[Outcome<'_>]) -> String {
     let mut text = String::new();
     for outcome in outcomes {
         let mark = match outcome.expected {
-            None => "      ",
             Some(_) if outcome.differs() => "DIFFERS",
+            _ if outcome.failures > 0 => "FAILED",
+            None => "      ",
             Some(_) => "ok    ",
         };
         // writing to a String cannot fail
@@ -107,9 +110,10 @@ mod tests {
     fn what_differs_is_told_with_what_was_expected() {
         let expected = vec!["R1 A".to_owned()];
         let text = outcomes(&[
-            Outcome { script: "a.sql", raised: vec!["R1 A".to_owned()], expected: Some(&expected) },
-            Outcome { script: "longer.sql", raised: vec![], expected: Some(&expected) },
-            Outcome { script: "c.sql", raised: vec!["R5 C".to_owned(), "R5 D".to_owned()], expected: None },
+            Outcome { script: "a.sql", raised: vec!["R1 A".to_owned()], expected: Some(&expected), failures: 0 },
+            Outcome { script: "longer.sql", raised: vec![], expected: Some(&expected), failures: 1 },
+            Outcome { script: "c.sql", raised: vec!["R5 C".to_owned(), "R5 D".to_owned()], expected: None, failures: 0 },
+            Outcome { script: "d.sql", raised: vec![], expected: None, failures: 2 },
         ]);
         insta::assert_snapshot!(text);
     }

@@ -6,14 +6,23 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::report::Shown;
-use super::scripts::Script;
+use super::scripts::{Disk, Script};
 use super::stage::{Audience, Stage};
-use super::{PREFIX, book, failed, parse, table};
+use super::{PREFIX, book, parse, stopped, table, tell_failure};
 use crate::commands::Output;
 use crate::domains::lending::expected::{Answer, Question};
 use crate::event::{Header, Origin, Record, Topic};
 use crate::io::output::OutputFile;
-use crate::io::sentinel::{CapturedTransaction, Debezium, Keying, Observer, ResultSet, Script as Parsed, Sentinel, Tables};
+use crate::io::sentinel::{
+    CapturedTransaction, Debezium, Keying, Observer, ResultSet, Script as Parsed, ScriptError, Sentinel, Tables,
+};
+
+/// How a script ran.
+pub(super) struct Ran {
+    /// The position of the last commit up to its end; empty before the first of all.
+    pub(super) last_commit: String,
+    pub(super) failures: usize,
+}
 
 /// What was raised, and by which commit.
 pub(super) struct Raised {
@@ -36,8 +45,8 @@ pub(super) struct Show {
     file: Option<OutputFile>,
     alerts: Vec<Raised>,
     last_commit: String,
-    /// The script that runs, for notes on it.
-    script: String,
+    /// Statements of the running script that failed.
+    failures: usize,
     /// An observer cannot fail, so the first failure waits here for its script to end.
     failed: Option<anyhow::Error>,
 }
@@ -55,14 +64,9 @@ impl Show {
             file,
             alerts: Vec::new(),
             last_commit: String::new(),
-            script: String::new(),
+            failures: 0,
             failed: None,
         }
-    }
-
-    /// The position of the last commit that was published; empty before the first.
-    pub(super) fn last_commit(&self) -> &str {
-        &self.last_commit
     }
 
     /// Writes the file of alerts; gives what was raised.
@@ -73,11 +77,12 @@ impl Show {
         Ok((self.output, self.alerts))
     }
 
-    pub(super) fn script(&mut self, sentinel: &mut Sentinel, script: &Parsed) -> anyhow::Result<()> {
-        script.name().clone_into(&mut self.script);
+    pub(super) fn script(&mut self, sentinel: &mut Sentinel, script: &Parsed) -> anyhow::Result<Ran> {
+        self.failures = 0;
         let ran = sentinel.run(script, self);
         self.take_failure()?;
-        ran.map_err(failed)
+        ran.map_err(|error| stopped(script, &error))?;
+        Ok(Ran { last_commit: self.last_commit.clone(), failures: self.failures })
     }
 
     /// Closes what is open. A script of nothing lends the tables for the last answers.
@@ -90,8 +95,8 @@ impl Show {
             }
         }
         let nothing = Script { name: "the end".to_owned(), text: "PRINT ''".to_owned() };
-        let nothing = parse(sentinel, &[nothing])?.remove(0);
-        sentinel.run(&nothing, &mut Last(self)).map_err(failed)?;
+        let nothing = parse(sentinel, &[nothing], &Disk::default())?.remove(0);
+        sentinel.run(&nothing, &mut Last(self)).map_err(|error| stopped(&nothing, &error))?;
         self.take_failure()
     }
 
@@ -163,9 +168,13 @@ impl Observer for Show {
         }
     }
 
-    fn noted(&mut self, line: u32, text: &str) {
+    fn failed(&mut self, error: &ScriptError) {
+        tell_failure(&mut self.failures, error);
+    }
+
+    fn noted(&mut self, file: &str, line: u32, text: &str) {
         // nobody may be listening
-        writeln!(std::io::stderr(), "note: {}:{line}: {text}", self.script).ok();
+        writeln!(std::io::stderr(), "note: {file}:{line}: {text}").ok();
     }
 
     fn committed(&mut self, transaction: CapturedTransaction) {

@@ -108,6 +108,7 @@ pub(crate) struct Cursor {
 #[derive(Clone)]
 pub(crate) struct Caught {
     pub(crate) error: SqlError,
+    pub(crate) file: Arc<str>,
     pub(crate) line: u32,
     pub(crate) procedure: Option<String>,
 }

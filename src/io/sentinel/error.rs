@@ -103,7 +103,18 @@ impl SqlError {
 
     /// Whether SQL Server gives up the whole batch for it, not only the statement.
     pub(crate) fn ends_batch(&self) -> bool {
-        matches!(self.number, 102 | 137 | 207 | 208 | 241 | 242 | 245 | 295 | 2812 | 4104 | 8114 | 40_000..50_000)
+        self.ends_transaction() || self.is_ours() || matches!(self.number, 102 | 137 | 207 | 208 | 4104)
+    }
+
+    /// Whether it takes the open transaction along: what could not be converted, nesting without an end, a rollback in a
+    /// trigger.
+    pub(crate) fn ends_transaction(&self) -> bool {
+        matches!(self.number, 217 | 241 | 242 | 245 | 295 | 3609 | 8114)
+    }
+
+    /// Whether it is the embedded server that cannot go on: no script can handle that.
+    pub(crate) fn is_ours(&self) -> bool {
+        (40_000..50_000).contains(&self.number)
     }
 }
 

@@ -38,7 +38,7 @@ pub use debezium::{Debezium, Keying, Record};
 pub use error::{ScriptError, SentinelError};
 pub use read::Tables;
 pub use session::{Observer, OnError, ResultSet};
-pub use syntax::Script;
+pub use syntax::{Nowhere, Script, Surroundings};
 pub use value::{Numeric, Type, Value};
 
 use catalog::Object;
@@ -82,15 +82,22 @@ impl Sentinel {
     /// # Errors
     /// Everything in the script that cannot be understood or is not supported.
     pub fn parse(&self, name: &str, text: &str) -> Result<Script, Vec<ScriptError>> {
-        self.parse_after(&[], name, text)
+        self.parse_after(&[], name, text, &Nowhere)
     }
 
-    /// As [`Self::parse`], for a script that runs after others that have not run yet: what they make is there for it.
+    /// As [`Self::parse`], for a script that runs after others that have not run yet: what they make is there for it. Files
+    /// that it reads in and variables of the environment come from its surroundings.
     ///
     /// # Errors
     /// Everything in the script that cannot be understood or is not supported.
-    pub fn parse_after(&self, earlier: &[Script], name: &str, text: &str) -> Result<Script, Vec<ScriptError>> {
-        let script = syntax::parse(name, text)?;
+    pub fn parse_after(
+        &self,
+        earlier: &[Script],
+        name: &str,
+        text: &str,
+        surroundings: &dyn Surroundings,
+    ) -> Result<Script, Vec<ScriptError>> {
+        let script = syntax::parse(name, text, surroundings)?;
         let errors = self.unknown_procedures(&script, earlier);
         if errors.is_empty() { Ok(script) } else { Err(errors) }
     }
@@ -194,7 +201,7 @@ impl Sentinel {
                 format!("a statement that begins with no keyword calls a procedure: is {name} misspelt?")
             };
             errors.push(ScriptError {
-                file: script.name.clone(),
+                file: statement.file.to_string(),
                 line: statement.line,
                 statement: statement.text.to_string(),
                 number: None,

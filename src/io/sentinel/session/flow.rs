@@ -32,7 +32,7 @@ impl Engine {
     fn run_kind(&mut self, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
         let thrown = |engine: &Self, error: SqlError| {
             let procedure = engine.session.frames.last().and_then(|frame| frame.procedure.clone());
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure })
+            Box::new(Thrown { procedure, ..Thrown::at(statement, error) })
         };
         context.budget = context.budget.saturating_sub(1);
         if context.budget == 0 {
@@ -75,8 +75,8 @@ impl Engine {
             }
             Kind::Try { body, catch } => self.run_try(body, catch, context),
             Kind::Throw(None) => match self.session.caught.last().cloned() {
-                Some(Caught { error, line, procedure }) => {
-                    Err(Box::new(Thrown { error, line, text: Arc::clone(&statement.text), procedure }))
+                Some(Caught { error, file, line, procedure }) => {
+                    Err(Box::new(Thrown { error, file, line, text: Arc::clone(&statement.text), procedure }))
                 }
                 None => Err(thrown(
                     self,
@@ -103,7 +103,7 @@ impl Engine {
                     }
                     Err(error) => {
                         self.session.error = error.number;
-                        if self.session.options.xact_abort && self.session.try_depth == 0 {
+                        if self.aborts(&error) && self.session.try_depth == 0 {
                             self.abandon_transaction();
                         }
                         Err(thrown(self, error))
@@ -130,15 +130,16 @@ impl Engine {
         self.session.try_depth -= 1;
         let thrown = match result {
             // What is not supported cannot be handled by the script.
-            Err(thrown) if !(40_000..50_000).contains(&thrown.error.number) => thrown,
+            Err(thrown) if !thrown.error.is_ours() => thrown,
             other => return other,
         };
         self.session.frames.truncate(frames);
-        if self.session.transactions > 0 && (self.session.options.xact_abort || thrown.error.ends_batch()) {
+        if self.session.transactions > 0 && (self.aborts(&thrown.error) || thrown.error.ends_batch()) {
             self.session.doomed = true;
         }
         self.session.error = thrown.error.number;
-        let caught = Caught { error: thrown.error, line: thrown.line, procedure: thrown.procedure };
+        let Thrown { error, file, line, procedure, .. } = *thrown;
+        let caught = Caught { error, file, line, procedure };
         self.session.caught.push(caught);
         let result = self.run_list(catch, context);
         self.session.caught.pop();
@@ -214,7 +215,7 @@ impl Engine {
                 Ok(())
             }
             Kind::Accepted(what) => {
-                context.observer.noted(statement.line, &format!("{what}: accepted, without effect here"));
+                context.observer.noted(&statement.file, statement.line, &format!("{what}: accepted, without effect here"));
                 Ok(())
             }
             _ => self.autocommit(context, |engine, context| engine.run_writing(statement, context)),

@@ -3,7 +3,7 @@
 use super::super::capture::CapturedTransaction;
 use super::super::catalog::Table;
 use super::super::engine::Engine;
-use super::super::error::{SqlError, SqlResult};
+use super::super::error::{ScriptError, SqlError, SqlResult};
 use super::super::plan::{Binder, Env, Scope};
 use super::super::read::Tables;
 use super::super::store::Row;
@@ -99,18 +99,15 @@ impl Engine {
             fn settled(&mut self, tables: &Tables<'_>) {
                 self.outer.settled(tables);
             }
-            fn noted(&mut self, line: u32, text: &str) {
-                self.outer.noted(line, text);
+            fn failed(&mut self, error: &ScriptError) {
+                self.outer.failed(error);
+            }
+            fn noted(&mut self, file: &str, line: u32, text: &str) {
+                self.outer.noted(file, line, text);
             }
         }
         let mut collector = Collector { outer: &mut *context.observer, sets: Vec::new() };
-        let mut inner = Context {
-            observer: &mut collector,
-            file: context.file,
-            on_error: context.on_error,
-            budget: context.budget,
-            depth: context.depth,
-        };
+        let mut inner = Context { observer: &mut collector, failure: None, budget: context.budget, depth: context.depth };
         // The INSERT is a transaction of its own, which the procedure runs inside.
         let alone = self.session.transactions == 0;
         if alone {
@@ -120,8 +117,9 @@ impl Engine {
         if alone && self.session.transactions > 0 {
             self.session.transactions = 0;
         }
-        let budget = inner.budget;
+        let Context { budget, failure, .. } = inner;
         context.budget = budget;
+        context.failure = context.failure.take().or(failure);
         result.map_err(|thrown| thrown.error)?;
         let given = |set: ResultSet| {
             let types: Vec<Type> = set.columns.iter().map(|(_, ty)| *ty).collect();

@@ -87,9 +87,7 @@ impl Arguments {
 
 impl Engine {
     pub(super) fn run_execute(&mut self, execute: &Execute, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
         let name = &execute.procedure;
         if let Ok(Some(Object::Procedure(stored))) = self.find_object(self.current_database(), name) {
             let stored = Arc::clone(stored);
@@ -114,7 +112,7 @@ impl Engine {
             if let Some(database) = database {
                 engine.session.database = database;
             }
-            let done = engine.system_call(&lower, execute, statement.line, context);
+            let done = engine.system_call(&lower, execute, statement, context);
             engine.session.database = current;
             done
         });
@@ -142,7 +140,7 @@ impl Engine {
         }
     }
 
-    fn system_call(&mut self, name: &str, execute: &Execute, line: u32, context: &mut Context<'_>) -> SqlResult<()> {
+    fn system_call(&mut self, name: &str, execute: &Execute, statement: &Statement, context: &mut Context<'_>) -> SqlResult<()> {
         let mut arguments = Vec::new();
         for argument in &execute.arguments {
             let value = match &argument.value {
@@ -173,7 +171,7 @@ impl Engine {
                 self.disable_capture(&schema, &table)
             }
             _ => {
-                context.observer.noted(line, &format!("{name}: accepted, without effect here"));
+                context.observer.noted(&statement.file, statement.line, &format!("{name}: accepted, without effect here"));
                 Ok(())
             }
         }
@@ -187,9 +185,7 @@ impl Engine {
         statement: &Statement,
         context: &mut Context<'_>,
     ) -> Run<Flow> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
         let frame = self.bind_arguments(&stored.name, &stored.procedure, &execute.arguments).map_err(thrown)?;
         let database = std::mem::replace(&mut self.session.database, stored.database.clone());
         let code = self.run_frame(frame, &stored.procedure, &execute.arguments, statement, context);
@@ -240,9 +236,7 @@ impl Engine {
         statement: &Statement,
         context: &mut Context<'_>,
     ) -> Run<i64> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
         if self.session.frames.len() > MAX_NESTING {
             return Err(thrown(SqlError::new(
                 217,
@@ -283,9 +277,7 @@ impl Engine {
     }
 
     fn execute_sql(&mut self, execute: &Execute, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
         let text = |engine: &Self, at: usize| match execute.arguments.get(at).and_then(|a| a.value.as_ref()) {
             Some(value) => engine.value(value, Type::NVarChar(None)),
             None => Ok(Value::Null),
@@ -297,7 +289,7 @@ impl Engine {
             return self.run_text(&body, statement, context);
         }
         let source = format!("CREATE PROCEDURE sp_executesql {parameters} AS\n{body}");
-        let script = parse_text(&source).map_err(thrown)?;
+        let script = parse_text(&source, statement).map_err(thrown)?;
         let first = script.batches.first().and_then(|batch| batch.statements.first()).map(|statement| &statement.kind);
         let Some(Kind::CreateProcedure { procedure, .. }) = first else {
             return Err(thrown(SqlError::unsupported("this text for sp_executesql")));
@@ -312,10 +304,8 @@ impl Engine {
 
     /// EXEC('…'): statements in text, with no variables from outside.
     pub(super) fn run_text(&mut self, text: &str, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
-        let script = parse_text(text).map_err(thrown)?;
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
+        let script = parse_text(text, statement).map_err(thrown)?;
         let body = script.batches.into_iter().flat_map(|batch| batch.statements).collect();
         let procedure = Procedure { parameters: Vec::new(), body };
         let database = self.session.database.clone();
@@ -326,8 +316,9 @@ impl Engine {
     }
 }
 
-fn parse_text(text: &str) -> SqlResult<syntax::Script> {
-    syntax::parse("text", text).map_err(|errors| {
+fn parse_text(text: &str, statement: &Statement) -> SqlResult<syntax::Script> {
+    let name = format!("{}:{}, executed text", statement.file, statement.line);
+    syntax::parse_executed(&name, text).map_err(|errors| {
         let first = errors.into_iter().next();
         let message = first.as_ref().map_or_else(|| "it is not T-SQL".to_owned(), |error| error.message.clone());
         let error = SqlError::new(40_003, format!("in the executed text: {message}"));

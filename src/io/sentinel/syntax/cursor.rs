@@ -3,6 +3,7 @@
 use super::super::value::Type;
 use super::ast::ObjectName;
 use super::lex::{Lexeme, Problem, Token};
+use super::sqlcmd::Places;
 
 /// A statement that cannot be understood: the token at fault, and why.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) struct Parser<'t> {
     pub(crate) at: usize,
     pub(crate) source: &'t str,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) places: &'t Places,
     depth: u32,
 }
 
@@ -41,8 +43,8 @@ pub(crate) fn is_reserved(word: &str) -> bool {
 }
 
 impl<'t> Parser<'t> {
-    pub(crate) fn new(source: &'t str, tokens: &'t [Token]) -> Self {
-        Self { tokens, at: 0, source, problems: Vec::new(), depth: 0 }
+    pub(crate) fn new(source: &'t str, tokens: &'t [Token], places: &'t Places) -> Self {
+        Self { tokens, at: 0, source, problems: Vec::new(), places, depth: 0 }
     }
 
     pub(crate) fn lexeme(&self) -> &'t Lexeme {

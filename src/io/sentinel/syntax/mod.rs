@@ -17,13 +17,17 @@ mod expr;
 mod flow;
 mod lex;
 mod query;
+mod sqlcmd;
 mod statement;
 mod variable;
 
 use super::error::ScriptError;
+use super::session::OnError;
 use ast::Statement;
 use cursor::{Fault, Parser};
 use lex::Problem;
+use sqlcmd::Prepared;
+pub use sqlcmd::{Nowhere, Surroundings};
 
 /// A script that can be run: every statement in it is understood.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Script {
 pub(crate) struct ParsedBatch {
     pub(crate) statements: Vec<Statement>,
     pub(crate) repeat: u32,
+    /// What the script says about errors in it; nothing unless it does.
+    pub(crate) on_error: Option<OnError>,
 }
 
 impl Script {
@@ -47,12 +53,22 @@ impl Script {
 }
 
 /// Understands the whole script, or says all that stands in the way.
-pub(crate) fn parse(name: &str, text: &str) -> Result<Script, Vec<ScriptError>> {
-    let lexed = lex::lex(text);
-    let mut problems = lexed.problems;
+pub(crate) fn parse(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Script, Vec<ScriptError>> {
+    parse_prepared(name, sqlcmd::prepare(name, text, surroundings))
+}
+
+/// Understands a text that a script executes: nothing in it is meant for sqlcmd.
+pub(crate) fn parse_executed(name: &str, text: &str) -> Result<Script, Vec<ScriptError>> {
+    parse_prepared(name, sqlcmd::untouched(name, text))
+}
+
+fn parse_prepared(name: &str, prepared: Prepared) -> Result<Script, Vec<ScriptError>> {
+    let Prepared { text, places, mut problems, on_error, drops_rest } = prepared;
+    let lexed = lex::lex(text, drops_rest);
+    problems.extend(lexed.problems);
     let mut batches = Vec::new();
     for batch in &lexed.batches {
-        let mut parser = Parser::new(&lexed.text, &batch.tokens);
+        let mut parser = Parser::new(&lexed.text, &batch.tokens, &places);
         let mut statements = Vec::new();
         while parser.more_statements() {
             let start = parser.at;
@@ -62,19 +78,17 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Script, Vec<ScriptError>> 
             }
         }
         problems.append(&mut parser.problems);
-        batches.push(ParsedBatch { statements, repeat: batch.repeat });
+        let on_error = on_error.iter().rfind(|(line, _)| *line < batch.end).map(|(_, on_error)| *on_error);
+        batches.push(ParsedBatch { statements, repeat: batch.repeat, on_error });
     }
     if problems.is_empty() {
         return Ok(Script { name: name.to_owned(), batches });
     }
     problems.sort_by_key(|problem| problem.line);
-    let error = |problem: Problem| ScriptError {
-        file: name.to_owned(),
-        line: problem.line,
-        statement: problem.text,
-        number: None,
-        message: problem.message,
-        hint: problem.hint,
+    let error = |problem: Problem| {
+        let (file, line) = places.of(problem.line);
+        let Problem { text: statement, message, hint, .. } = problem;
+        ScriptError { file: file.to_string(), line, statement, number: None, message, hint }
     };
     Err(problems.into_iter().map(error).collect())
 }

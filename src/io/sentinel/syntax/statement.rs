@@ -89,7 +89,8 @@ impl Parser<'_> {
         let kind = self.nested(Self::kind)?;
         while self.take_symbol(";") {}
         let text = self.excerpt(start, self.at);
-        Ok(Statement { line, text, kind })
+        let (file, line) = self.places.of(line);
+        Ok(Statement { file, line, text, kind })
     }
 
     /// The text from one token up to another on one line, shortened.

@@ -19,6 +19,7 @@ pub(crate) use query::{Body, Cte, JoinKind, Query, Select, SelectItem, SetOperat
 /// A statement and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Statement {
+    pub(crate) file: Arc<str>,
     pub(crate) line: u32,
     /// The text on one line, shortened.
     pub(crate) text: Arc<str>,
