@@ -36,7 +36,8 @@ fn an_error_prints_file_line_statement_and_hint() {
 fn what_is_not_supported_says_what_helps() {
     for sql in [
         "GOTO done",
-        "done: PRINT 1",
+        "SET SHOWPLAN_ALL ON",
+        "!! dir",
         "CREATE FUNCTION f() RETURNS int AS BEGIN RETURN 1 END",
         "SELECT dbo.f(1)",
         "SELECT 1 FOR XML PATH('')",

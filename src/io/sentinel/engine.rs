@@ -73,11 +73,22 @@ pub(crate) struct Options {
     pub(crate) date_first: i64,
     pub(crate) xact_abort: bool,
     pub(crate) no_count: bool,
+    /// SET NOEXEC and SET PARSEONLY.
+    pub(crate) no_execution: bool,
+    /// SET ROWCOUNT.
+    pub(crate) most_rows: Option<usize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { order: DateOrder::default(), date_first: 7, xact_abort: false, no_count: false }
+        Self {
+            order: DateOrder::default(),
+            date_first: 7,
+            xact_abort: false,
+            no_count: false,
+            no_execution: false,
+            most_rows: None,
+        }
     }
 }
 

@@ -83,6 +83,13 @@ impl<'e> Binder<'e> {
         Ok(match expr {
             Expr::Literal(value, ty) => (Bound::Constant(value.clone()), *ty),
             Expr::Column(parts) => self.column(parts)?,
+            Expr::Quoted(name) => match self.column(std::slice::from_ref(name)) {
+                Err(error) if error.number == 207 => {
+                    let length = u32::try_from(name.chars().count().max(1)).ok();
+                    (Bound::Constant(Value::text(name.as_str())), Type::VarChar(length))
+                }
+                column => column?,
+            },
             Expr::Variable(name) => (Bound::Variable(name.clone()), self.engine.variable_type(name)?),
             Expr::Global(name) => (Bound::Global(name.clone()), Engine::global_type(name)),
             Expr::Negate(value) => {

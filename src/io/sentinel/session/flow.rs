@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use chrono::{NaiveTime, TimeDelta};
 
-use super::super::deeper;
 use super::super::engine::{Caught, Engine};
 use super::super::error::{SqlError, SqlResult};
 use super::super::plan::{Binder, Env};
@@ -13,6 +12,7 @@ use super::super::syntax::ast::{Arithmetic, Declaration, Expr, Kind, Statement};
 use super::super::value::convert::Conversion;
 use super::super::value::temporal::{self, DateOrder};
 use super::super::value::{Type, Value};
+use super::super::{deeper, visit};
 use super::{Context, Flow, Run, Thrown};
 
 /// Procedures may call each other so deep, as in SQL Server; blocks nest less.
@@ -43,15 +43,23 @@ impl Engine {
             let error = SqlError::unsupported(format!("more than {MAX_DEPTH} statements inside each other"));
             return Err(thrown(self, error.with_hint("do procedures call each other without an end?")));
         }
+        if self.session.options.no_execution && !matches!(statement.kind, Kind::SetOption { .. }) {
+            return Ok(Flow::Next);
+        }
         match &statement.kind {
+            Kind::Label(_) => Ok(Flow::Next),
+            Kind::Goto(label) => Ok(Flow::Goto(Arc::clone(label))),
             Kind::Block(statements) => self.run_list(statements, context),
             Kind::If { condition, then, otherwise } => {
                 let holds = self.holds(condition).map_err(|error| thrown(self, error))?;
                 (self.session.row_count, self.session.error) = (0, 0);
-                match (holds, otherwise) {
-                    (true, _) => self.run_branch(then, context),
-                    (false, Some(otherwise)) => self.run_branch(otherwise, context),
-                    (false, None) => Ok(Flow::Next),
+                let (taken, skipped) = if holds { (Some(then), otherwise.as_ref()) } else { (otherwise.as_ref(), Some(then)) };
+                if let Some(skipped) = skipped {
+                    self.declare_skipped(skipped).map_err(|error| thrown(self, error))?;
+                }
+                match taken {
+                    Some(taken) => self.run_branch(taken, context),
+                    None => Ok(Flow::Next),
                 }
             }
             Kind::While { condition, body } => {
@@ -59,9 +67,10 @@ impl Engine {
                     match self.run_branch(body, context)? {
                         Flow::Next | Flow::Continue => {}
                         Flow::Break => break,
-                        leave @ Flow::Return(_) => return Ok(leave),
+                        leave @ (Flow::Return(_) | Flow::Goto(_)) => return Ok(leave),
                     }
                 }
+                self.declare_skipped(body).map_err(|error| thrown(self, error))?;
                 Ok(Flow::Next)
             }
             Kind::Break => Ok(Flow::Break),
@@ -131,8 +140,12 @@ impl Engine {
         let thrown = match result {
             // What is not supported cannot be handled by the script.
             Err(thrown) if !thrown.error.is_ours() => thrown,
-            other => return other,
+            other => {
+                self.declare_all_skipped(catch)?;
+                return other;
+            }
         };
+        self.declare_all_skipped(body)?;
         self.session.frames.truncate(frames);
         if self.session.transactions > 0 && (self.aborts(&thrown.error) || thrown.error.ends_batch()) {
             self.session.doomed = true;
@@ -146,6 +159,29 @@ impl Engine {
         result
     }
 
+    /// Variables are declared where a DECLARE stands, also when it is passed over.
+    pub(super) fn declare_skipped(&mut self, statement: &Statement) -> SqlResult<()> {
+        let mut declared = Ok(());
+        visit(statement, &mut |statement| {
+            let Kind::Declare(declarations) = &statement.kind else { return };
+            for declaration in declarations {
+                let bare = match declaration {
+                    Declaration::Scalar { name, ty, .. } => Declaration::Scalar { name: name.clone(), ty: *ty, value: None },
+                    other => other.clone(),
+                };
+                if declared.is_ok() {
+                    declared = self.declare(&bare);
+                }
+            }
+        });
+        declared
+    }
+
+    fn declare_all_skipped(&mut self, statements: &[Statement]) -> Run<()> {
+        let declare = |statement| self.declare_skipped(statement).map_err(|error| Box::new(Thrown::at(statement, error)));
+        statements.iter().try_for_each(declare)
+    }
+
     /// Statements that neither steer nor call.
     fn run_plain(&mut self, statement: &Statement, context: &mut Context<'_>) -> SqlResult<()> {
         match &statement.kind {
@@ -157,6 +193,12 @@ impl Engine {
                 self.session.identity_insert = on.then_some(table.id);
                 Ok(())
             }
+            Kind::SetRowCount(count) => {
+                let Value::Int(count) = self.value(count, Type::Int)? else { return Ok(()) };
+                self.session.options.most_rows = usize::try_from(count).ok().filter(|count| *count > 0);
+                Ok(())
+            }
+            Kind::CheckIdentity { table, reseed } => self.check_identity(table, reseed),
             Kind::Print(value) => {
                 if let Value::Text(text) = self.value(value, Type::NVarChar(None))? {
                     context.observer.printed(&text);
@@ -260,15 +302,18 @@ impl Engine {
     fn declare(&mut self, declaration: &Declaration) -> SqlResult<()> {
         match declaration {
             Declaration::Scalar { name, ty, value } => {
-                let initial = match value {
-                    Some(value) => self.value(value, *ty)?,
-                    None => Value::Null,
-                };
+                let initial = value.as_ref().map(|value| self.value(value, *ty)).transpose()?;
                 if let Some(frame) = self.session.frames.last_mut() {
-                    frame.variables.insert(name.clone(), (*ty, initial));
+                    let variable = frame.variables.entry(name.clone()).or_insert((*ty, Value::Null));
+                    // in a loop, a DECLARE without a value leaves the variable as it is
+                    if let Some(initial) = initial {
+                        *variable = (*ty, initial);
+                    }
                 }
                 Ok(())
             }
+            // and the rows of a table
+            Declaration::Table { name, .. } if self.session_table(name).is_some() => Ok(()),
             Declaration::Table { name, columns, constraints } => self.declare_table(name, columns, constraints),
             Declaration::Cursor => Ok(()),
         }
@@ -291,6 +336,7 @@ impl Engine {
         match name {
             "XACT_ABORT" => self.session.options.xact_abort = on,
             "NOCOUNT" => self.session.options.no_count = on,
+            "NOEXEC" | "PARSEONLY" => self.session.options.no_execution = on,
             "DATEFIRST" => {
                 let day = value.parse().ok().filter(|day| (1..=7).contains(day));
                 self.session.options.date_first =
@@ -421,6 +467,7 @@ fn counts_as(kind: &Kind) -> Option<i64> {
         | Kind::Use(_)
         | Kind::SetOption { .. }
         | Kind::SetIdentityInsert { .. }
+        | Kind::SetRowCount(_)
         | Kind::BeginTransaction(_)
         | Kind::Commit
         | Kind::Rollback(_)

@@ -56,6 +56,7 @@ impl Engine {
         if let Some(top) = &insert.top {
             rows.truncate(self.top_count(top, rows.len())?);
         }
+        rows.truncate(self.session.options.most_rows.unwrap_or(usize::MAX));
         if !matches!(insert.source, InsertSource::DefaultValues)
             && let Some(row) = rows.iter().find(|row| row.len() != columns.len())
         {

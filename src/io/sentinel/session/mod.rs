@@ -25,7 +25,7 @@ use super::engine::{Engine, Frame, Session};
 use super::error::{ScriptError, SqlError};
 use super::read::Tables;
 use super::syntax::Script;
-use super::syntax::ast::Statement;
+use super::syntax::ast::{Kind, Statement};
 use super::value::{Type, Value};
 
 /// What a script puts out while it runs.
@@ -95,6 +95,7 @@ pub(crate) enum Flow {
     Break,
     Continue,
     Return(i64),
+    Goto(Arc<str>),
 }
 
 /// An error on its way to a CATCH or to the caller.
@@ -204,9 +205,19 @@ impl Engine {
     }
 
     pub(crate) fn run_list(&mut self, statements: &[Statement], context: &mut Context<'_>) -> Run<Flow> {
-        for statement in statements {
+        let mut at = 0;
+        while let Some(statement) = statements.get(at) {
+            at += 1;
             match self.run_statement(statement, context) {
                 Ok(Flow::Next) => {}
+                Ok(Flow::Goto(label)) => {
+                    let is_label = |statement: &Statement| matches!(&statement.kind, Kind::Label(other) if *other == label);
+                    let Some(place) = statements.iter().position(is_label) else { return Ok(Flow::Goto(label)) };
+                    for skipped in statements.get(at..place).unwrap_or_default() {
+                        self.declare_skipped(skipped).map_err(|error| Box::new(Thrown::at(skipped, error)))?;
+                    }
+                    at = place;
+                }
                 Ok(flow) => return Ok(flow),
                 Err(thrown) => self.go_on_after(thrown, context)?,
             }

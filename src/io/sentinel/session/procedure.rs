@@ -7,6 +7,7 @@ use super::super::engine::{Engine, Frame};
 use super::super::error::{SqlError, SqlResult};
 use super::super::syntax;
 use super::super::syntax::ast::{Argument, Execute, Expr, Kind, Procedure, Statement};
+use super::super::system_views::parse_name;
 use super::super::value::{Type, Value};
 use super::flow::MAX_NESTING;
 use super::{Context, Flow, Run, Thrown};
@@ -88,7 +89,15 @@ impl Arguments {
 impl Engine {
     pub(super) fn run_execute(&mut self, execute: &Execute, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
         let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
-        let name = &execute.procedure;
+        let mut name = execute.procedure.clone();
+        if name.name.starts_with('@') {
+            let Value::Text(text) = self.variable(&name.name).map_err(thrown)? else {
+                return Err(thrown(SqlError::new(2812, format!("Could not find stored procedure: {} is NULL.", name.name))));
+            };
+            let missing = || SqlError::new(2812, format!("Could not find stored procedure '{text}'."));
+            name = parse_name(&text).ok_or_else(|| thrown(missing()))?;
+        }
+        let name = &name;
         if let Ok(Some(Object::Procedure(stored))) = self.find_object(self.current_database(), name) {
             let stored = Arc::clone(stored);
             return self.call(&stored, execute, statement, context);

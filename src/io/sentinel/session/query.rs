@@ -15,14 +15,17 @@ impl Engine {
     pub(super) fn run_select(&mut self, query: &Query, context: &mut Context<'_>) -> SqlResult<()> {
         if let Some(into) = into_clause(&query.body).and_then(|select| select.into.clone()) {
             return self.autocommit(context, |engine, context| {
-                let (columns, rows) = engine.query_rows(query)?;
+                let (columns, mut rows) = engine.query_rows(query)?;
+                rows.truncate(engine.session.options.most_rows.unwrap_or(usize::MAX));
                 engine.select_into(&into, query, &columns, rows)?;
                 engine.tell_affected(context.observer);
                 Ok(())
             });
         }
         let plan = Binder::new(self).query(query)?;
-        if let Some((select, works)) = plan.assignments(self)? {
+        let most = self.session.options.most_rows.unwrap_or(usize::MAX);
+        if let Some((select, mut works)) = plan.assignments(self)? {
+            works.truncate(most);
             let count = works.len();
             for work in works {
                 for (item, variable) in select.items.iter().zip(&select.assigns) {
@@ -34,7 +37,8 @@ impl Engine {
             self.set_row_count(count);
             return Ok(());
         }
-        let rows = plan.run(self, None)?;
+        let mut rows = plan.run(self, None)?;
+        rows.truncate(most);
         self.set_row_count(rows.len());
         let columns = plan.columns.iter().map(|column| (column.name.clone(), column.ty)).collect();
         context.observer.rows(&ResultSet { columns, rows });

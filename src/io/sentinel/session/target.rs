@@ -126,6 +126,7 @@ impl Engine {
         if let Some(top) = top {
             rows.truncate(self.top_count(top, rows.len())?);
         }
+        rows.truncate(self.session.options.most_rows.unwrap_or(usize::MAX));
         Ok(rows)
     }
 

@@ -167,7 +167,7 @@ impl<'t> Parser<'t> {
     /// A name: quoted, or a word that is not reserved.
     pub(crate) fn name(&mut self) -> Parsed<String> {
         match self.lexeme() {
-            Lexeme::Word { text, quoted } if *quoted || !is_reserved(text) => {
+            Lexeme::Word { text, quoted } if *quoted || !is_reserved(text) && !self.is_label() => {
                 self.advance();
                 Ok(text.clone())
             }

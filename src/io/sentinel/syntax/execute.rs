@@ -27,11 +27,11 @@ impl Parser<'_> {
     pub(super) fn call_procedure(&mut self) -> Parsed<Kind> {
         let mut result = None;
         if let Lexeme::Variable(_) = self.lexeme() {
-            if !matches!(self.ahead(1), Lexeme::Symbol("=")) {
-                return Err(self.unsupported("a procedure whose name is in a variable", "write its name"));
+            // without a `=`, the procedure's name is in it
+            if matches!(self.ahead(1), Lexeme::Symbol("=")) {
+                result = Some(self.variable()?);
+                self.expect_symbol("=")?;
             }
-            result = Some(self.variable()?);
-            self.expect_symbol("=")?;
         }
         let procedure = self.object_name()?;
         let mut arguments = Vec::new();

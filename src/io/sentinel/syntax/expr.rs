@@ -243,7 +243,14 @@ impl Parser<'_> {
             }
             Lexeme::Symbol("{") => self.odbc_moment(),
             Lexeme::Word { text, quoted: false } => self.keyword_or_name(text),
-            Lexeme::Word { .. } => self.column_or_call(),
+            Lexeme::Word { text, .. } => {
+                let double = self.tokens.get(self.at).is_some_and(|token| self.source[token.start..].starts_with('"'));
+                if double && !matches!(self.ahead(1), Lexeme::Symbol("." | "(")) {
+                    self.advance();
+                    return Ok(Expr::Quoted(text.clone()));
+                }
+                self.column_or_call()
+            }
             _ => Err(self.expected("an expression")),
         }
     }

@@ -32,7 +32,10 @@ impl Parser<'_> {
             }
             return Ok(Kind::BeginTransaction(name));
         }
-        if self.is("DISTRIBUTED") || self.is("DIALOG") || self.is("CONVERSATION") {
+        if self.take("DISTRIBUTED") {
+            return Ok(Kind::BeginTransaction(self.transaction_name()));
+        }
+        if self.is("DIALOG") || self.is("CONVERSATION") {
             return Err(self.unsupported("this BEGIN", "BEGIN TRANSACTION, BEGIN TRY and blocks are supported"));
         }
         Ok(Kind::Block(self.block(&["END"])?))

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::ast::{Kind, Statement};
+use super::ast::{Kind, Reseed, Statement};
 use super::cursor::{Parsed, Parser};
 use super::lex::Lexeme;
 
 /// The words with which a statement can begin.
-const STARTERS: [&str; 45] = [
+const STARTERS: [&str; 46] = [
     "ALTER",
     "BEGIN",
     "BREAK",
@@ -38,6 +38,7 @@ const STARTERS: [&str; 45] = [
     "RAISERROR",
     "RECONFIGURE",
     "RETURN",
+    "REVERT",
     "REVOKE",
     "ROLLBACK",
     "SAVE",
@@ -63,7 +64,12 @@ impl Parser<'_> {
     }
 
     pub(crate) fn begins_statement(&self) -> bool {
-        self.is_any(&STARTERS)
+        self.is_any(&STARTERS) || self.is_label()
+    }
+
+    /// `name:`
+    pub(crate) fn is_label(&self) -> bool {
+        matches!((self.lexeme(), self.ahead(1)), (Lexeme::Word { quoted: false, .. }, Lexeme::Symbol(":")))
     }
 
     /// The tokens up to the next statement: what they say does not matter.
@@ -123,6 +129,12 @@ impl Parser<'_> {
                 Err(self.expected("a statement"))
             };
         };
+        if self.is_label() {
+            let label = Arc::from(text.to_lowercase());
+            self.advance();
+            self.advance();
+            return Ok(Kind::Label(label));
+        }
         match text.to_ascii_uppercase().as_str() {
             "SELECT" => Ok(Kind::Select(self.query()?)),
             "WITH" => {
@@ -163,6 +175,10 @@ impl Parser<'_> {
             "COMMIT" => {
                 self.advance();
                 self.transaction_name();
+                if self.is("WITH") && matches!(self.ahead(1), Lexeme::Symbol("(")) && self.is_word(2, "DELAYED_DURABILITY") {
+                    self.advance();
+                    self.skip_brackets()?;
+                }
                 Ok(Kind::Commit)
             }
             "ROLLBACK" => {
@@ -179,8 +195,39 @@ impl Parser<'_> {
         }
     }
 
+    /// `DBCC CHECKIDENT ('table', RESEED, n)`.
+    fn check_identity(&mut self) -> Parsed<Kind> {
+        self.advance();
+        self.advance();
+        self.expect_symbol("(")?;
+        let table = match self.lexeme() {
+            Lexeme::Text { text, .. } => {
+                self.advance();
+                text.clone()
+            }
+            _ => self.object_name()?.to_string(),
+        };
+        let mut reseed = Reseed::ToColumn;
+        if self.take_symbol(",") {
+            if self.take("NORESEED") {
+                reseed = Reseed::No;
+            } else {
+                self.expect("RESEED")?;
+                if self.take_symbol(",") {
+                    reseed = Reseed::To(self.expr()?);
+                }
+            }
+        }
+        self.expect_symbol(")")?;
+        let _ = self.take_all(&["WITH", "NO_INFOMSGS"]);
+        Ok(Kind::CheckIdentity { table, reseed })
+    }
+
     fn simple(&mut self) -> Parsed<Kind> {
-        let accepted = ["GRANT", "DENY", "REVOKE", "DBCC", "CHECKPOINT", "RECONFIGURE", "BACKUP", "KILL"];
+        if self.is("DBCC") && self.is_word(1, "CHECKIDENT") {
+            return self.check_identity();
+        }
+        let accepted = ["GRANT", "DENY", "REVOKE", "DBCC", "CHECKPOINT", "RECONFIGURE", "BACKUP", "KILL", "REVERT"];
         if self.is_any(&accepted) {
             self.rest_of_statement();
             return Ok(Kind::Accepted("rights and maintenance"));
@@ -233,11 +280,20 @@ impl Parser<'_> {
         if self.take("FETCH") {
             return self.fetch();
         }
-        if self.is("GOTO") || matches!(self.ahead(1), Lexeme::Symbol(":")) {
-            return Err(self.unsupported("GOTO with its labels", "use IF, WHILE, or TRY and CATCH"));
+        if self.take("GOTO") {
+            return Ok(Kind::Goto(Arc::from(self.name()?.to_lowercase())));
         }
-        if self.is_any(&["RESTORE", "BULK", "OPENQUERY", "READTEXT", "REVERT", "ENABLE", "DISABLE"]) {
-            return Err(self.unsupported("this statement", "leave it out"));
+        for (word, hint) in [
+            ("RESTORE", "a --setup script makes the book anew"),
+            ("BULK", "INSERT … VALUES holds the rows in the script"),
+            ("READTEXT", "SUBSTRING reads a part of a text"),
+            ("WRITETEXT", "UPDATE writes a text"),
+            ("UPDATETEXT", "UPDATE writes a text"),
+            ("SHUTDOWN", "leave it out"),
+        ] {
+            if self.is(word) {
+                return Err(self.unsupported(word, hint));
+            }
         }
         // The first statement of a batch may be a procedure's name alone.
         if self.at == 0

@@ -104,6 +104,9 @@ impl Parser<'_> {
             self.advance();
             return Ok(Kind::SetIdentityInsert { table, on });
         }
+        if self.take("ROWCOUNT") {
+            return Ok(Kind::SetRowCount(self.sum()?));
+        }
         if self.take("TRANSACTION") {
             self.rest_of_statement();
             return Ok(Kind::Accepted("the isolation level"));
@@ -131,10 +134,19 @@ impl Parser<'_> {
             }
             _ => return Err(self.expected("ON, OFF or a value")),
         };
-        if names.iter().any(|name| name == "IMPLICIT_TRANSACTIONS") && value.eq_ignore_ascii_case("on") {
-            return Err(self.unsupported("SET IMPLICIT_TRANSACTIONS ON", "begin transactions with BEGIN TRANSACTION"));
+        for (option, hint) in [
+            ("IMPLICIT_TRANSACTIONS", "begin transactions with BEGIN TRANSACTION"),
+            ("FMTONLY", "leave it out"),
+            ("SHOWPLAN_ALL", "leave it out: there are no plans to show"),
+            ("SHOWPLAN_TEXT", "leave it out: there are no plans to show"),
+            ("SHOWPLAN_XML", "leave it out: there are no plans to show"),
+        ] {
+            if names.iter().any(|name| name == option) && value.eq_ignore_ascii_case("on") {
+                return Err(self.unsupported(&format!("SET {option} ON"), hint));
+            }
         }
-        let name = if names.iter().any(|name| name == "XACT_ABORT") { "XACT_ABORT" } else { &names[0] };
+        let seen = ["XACT_ABORT", "NOCOUNT"].into_iter().find(|known| names.iter().any(|name| name == known));
+        let name = seen.unwrap_or(&names[0]);
         Ok(Kind::SetOption { name: name.to_owned(), value })
     }
 }

@@ -4,6 +4,8 @@ mod columns;
 mod metadata;
 mod rows;
 
+pub(crate) use metadata::parse_name;
+
 use std::rc::Rc;
 use std::sync::Arc;
 

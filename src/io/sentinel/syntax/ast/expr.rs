@@ -30,6 +30,8 @@ pub(crate) enum Expr {
     Literal(Value, Type),
     /// `column`, `alias.column`, or longer.
     Column(Vec<String>),
+    /// `"in double quotes"`: a column if there is one of that name, else text.
+    Quoted(String),
     Variable(String),
     /// `@@ROWCOUNT` and its like, without the signs, in upper case.
     Global(String),

@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     },
     Break,
     Continue,
+    Label(Arc<str>),
+    Goto(Arc<str>),
     Return(Option<Expr>),
     Try {
         body: Vec<Statement>,
@@ -58,6 +60,11 @@ pub(crate) enum Kind {
     SetIdentityInsert {
         table: ObjectName,
         on: bool,
+    },
+    SetRowCount(Expr),
+    CheckIdentity {
+        table: String,
+        reseed: Reseed,
     },
     Print(Expr),
     RaiseError {
@@ -137,6 +144,15 @@ pub(crate) enum Kind {
     Deallocate(String),
     /// Accepted, and does nothing here: what it is.
     Accepted(&'static str),
+}
+
+/// What DBCC CHECKIDENT does.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reseed {
+    No,
+    /// To the largest value in the column, where that is larger.
+    ToColumn,
+    To(Expr),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
