@@ -1,11 +1,12 @@
 //! The server's state, and what expressions ask of it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
+use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 use uuid::Uuid;
 
 use super::catalog::{Catalog, DEFAULT_SCHEMA, Object, Table, same};
@@ -20,13 +21,16 @@ use super::value::{Type, Value};
 
 /// One server with one session.
 pub(crate) struct Engine {
-    store: Store,
-    pub(crate) catalog: Catalog,
+    /// Shared with the functions that expressions call: each runs in an engine of its own, in the same thread.
+    store: Arc<ReentrantMutex<Store>>,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) clock: ReplayClock,
     pub(crate) log: LogSequence,
     /// The last identity value of each table, by its id; a rollback does not take them back.
     pub(crate) identities: HashMap<i64, i64>,
     pub(crate) row_version: i64,
+    /// The next value of each sequence that was used or restarted, by its number; a rollback does not take them back.
+    pub(crate) sequences: RefCell<HashMap<i64, i128>>,
     pub(crate) session: Session,
     random: Cell<u64>,
     /// The rows of recursive queries that are running; empty between statements.
@@ -64,6 +68,16 @@ pub(crate) struct Session {
     /// The errors of the CATCH blocks that are running.
     pub(crate) caught: Vec<Caught>,
     pub(crate) try_depth: u32,
+    /// The function whose body runs here, and what it has returned.
+    pub(crate) function: Option<RunningFunction>,
+}
+
+/// A function in an engine of its own.
+pub(crate) struct RunningFunction {
+    pub(crate) returns: Type,
+    pub(crate) returned: Value,
+    /// How many procedures and functions stand around it.
+    pub(crate) level: usize,
 }
 
 /// What SET switches. A procedure's own settings end with it.
@@ -94,7 +108,7 @@ impl Default for Options {
 
 #[derive(Clone)]
 pub(crate) struct Definitions {
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) temporary: BTreeMap<String, Arc<Table>>,
 }
 
@@ -103,8 +117,27 @@ pub(crate) struct Definitions {
 pub(crate) struct Frame {
     pub(crate) procedure: Option<String>,
     pub(crate) variables: HashMap<String, (Type, Value)>,
+    /// Table variables, and in a trigger `inserted` and `deleted`.
     pub(crate) tables: HashMap<String, Arc<Table>>,
+    /// Those that belong to the caller.
+    pub(crate) lent: BTreeSet<String>,
     pub(crate) identity: Option<Value>,
+    pub(crate) trigger: Option<RunningTrigger>,
+}
+
+/// A trigger whose body runs.
+pub(crate) struct RunningTrigger {
+    pub(crate) id: i64,
+    /// The columns that its statement sets; `None` for INSERT, which sets all.
+    pub(crate) set: Option<Vec<String>>,
+}
+
+impl Frame {
+    /// The tables that end with it.
+    pub(crate) fn into_tables(self) -> impl Iterator<Item = Arc<Table>> {
+        let lent = self.lent;
+        self.tables.into_iter().filter(move |(name, _)| !lent.contains(name)).map(|(_, table)| table)
+    }
 }
 
 pub(crate) struct Cursor {
@@ -143,6 +176,7 @@ impl Session {
             fetch_status: -1,
             caught: Vec::new(),
             try_depth: 0,
+            function: None,
         }
     }
 }
@@ -150,20 +184,41 @@ impl Session {
 impl Engine {
     pub(crate) fn new(clock: ReplayClock) -> rusqlite::Result<Self> {
         Ok(Self {
-            store: Store::open()?,
-            catalog: Catalog::new(),
+            store: Arc::new(ReentrantMutex::new(Store::open()?)),
+            catalog: Arc::new(Catalog::new()),
             clock,
             log: LogSequence::new(),
             identities: HashMap::new(),
             row_version: 2000,
+            sequences: RefCell::default(),
             session: Session::new("master"),
             random: Cell::new(0x5EED_71DE_3A17_E501),
             recursions: RefCell::default(),
         })
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
+    /// An engine on the same tables for another session. What it gives out (numbers, times) is not missed here.
+    pub(crate) fn with_session(&self, session: Session) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            catalog: Arc::clone(&self.catalog),
+            clock: self.clock,
+            log: LogSequence::new(),
+            identities: HashMap::new(),
+            row_version: self.row_version,
+            sequences: RefCell::default(),
+            session,
+            random: Cell::new(self.random.get()),
+            recursions: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn store(&self) -> ReentrantMutexGuard<'_, Store> {
+        self.store.lock()
+    }
+
+    pub(crate) fn catalog_mut(&mut self) -> &mut Catalog {
+        Arc::make_mut(&mut self.catalog)
     }
 
     pub(crate) fn conversion(&self) -> Conversion {
@@ -289,8 +344,22 @@ impl Engine {
         &self.session.database
     }
 
-    /// A table, view or procedure by name, seen from a database. `Ok(None)` when there is none.
+    /// Whether the statement that fires the running trigger sets a column.
+    pub(crate) fn sets(&self, column: &str) -> bool {
+        let trigger = self.frame().and_then(|frame| frame.trigger.as_ref());
+        trigger.is_some_and(|trigger| trigger.set.as_ref().is_none_or(|set| set.iter().any(|name| same(name, column))))
+    }
+
+    /// An object by name, seen from a database; of a synonym the object that it stands for. `Ok(None)` when there is none.
     pub(crate) fn find_object(&self, database: &str, name: &ObjectName) -> SqlResult<Option<&Object>> {
+        match self.find_named(database, name)? {
+            Some(Object::Synonym(synonym)) => self.find_named(&synonym.database, &synonym.definition),
+            found => Ok(found),
+        }
+    }
+
+    /// As [`Self::find_object`], but a synonym is itself.
+    pub(crate) fn find_named(&self, database: &str, name: &ObjectName) -> SqlResult<Option<&Object>> {
         if name.name.starts_with(['#', '@']) {
             return Ok(None);
         }
@@ -307,8 +376,7 @@ impl Engine {
         let lower = name.to_lowercase();
         match name.chars().next() {
             Some('#') => self.session.temporary.get(&lower),
-            Some('@') => self.frame().and_then(|frame| frame.tables.get(&lower)),
-            _ => None,
+            _ => self.frame().and_then(|frame| frame.tables.get(&lower)),
         }
     }
 
@@ -348,7 +416,7 @@ impl Engine {
     }
 
     pub(crate) fn definitions(&self) -> Definitions {
-        Definitions { catalog: self.catalog.clone(), temporary: self.session.temporary.clone() }
+        Definitions { catalog: Arc::clone(&self.catalog), temporary: self.session.temporary.clone() }
     }
 }
 

@@ -66,13 +66,15 @@ pub(crate) struct SqlError {
     pub(crate) hint: Option<String>,
     /// It was thrown: the batch ends with it.
     pub(crate) thrown: bool,
+    /// It came out of a trigger: the open transaction ends with it.
+    pub(crate) dooms: bool,
 }
 
 pub(crate) type SqlResult<T> = Result<T, SqlError>;
 
 impl SqlError {
     pub(crate) fn new(number: i32, message: impl Into<String>) -> Self {
-        Self { number, severity: 16, state: 1, message: message.into(), hint: None, thrown: false }
+        Self { number, severity: 16, state: 1, message: message.into(), hint: None, thrown: false, dooms: false }
     }
 
     #[must_use]
@@ -109,7 +111,7 @@ impl SqlError {
     /// Whether it takes the open transaction along: what could not be converted, nesting without an end, a rollback in a
     /// trigger.
     pub(crate) fn ends_transaction(&self) -> bool {
-        matches!(self.number, 217 | 241 | 242 | 245 | 295 | 3609 | 8114)
+        self.dooms || matches!(self.number, 217 | 241 | 242 | 245 | 295 | 3609 | 8114)
     }
 
     /// Whether it is the embedded server that cannot go on: no script can handle that.

@@ -95,7 +95,8 @@ impl Sentinel {
         text: &str,
         surroundings: &dyn Surroundings,
     ) -> Result<Script, Vec<ScriptError>> {
-        let script = syntax::parse(name, text, surroundings)?;
+        let known = earlier.last().map_or_else(|| self.engine.catalog.types(), |script| script.types.clone());
+        let script = syntax::parse(name, text, known, surroundings)?;
         let errors = foresight::errors(&self.engine.catalog, &script, earlier);
         if errors.is_empty() { Ok(script) } else { Err(errors) }
     }

@@ -9,7 +9,7 @@ use super::super::store::Row;
 use super::super::syntax::ast::{JoinKind, ObjectName, TableRef};
 use super::super::value::Type;
 use super::bind::{Binder, Scope, ScopeColumn};
-use super::expr::{Bound, SubPlan};
+use super::expr::{Bound, SubPlan, UserFunction};
 use super::query::CteKind;
 
 #[derive(Debug)]
@@ -52,6 +52,10 @@ pub(crate) enum Source {
         name: String,
         arguments: Vec<Bound>,
         types: Vec<Type>,
+    },
+    UserFunction {
+        function: UserFunction,
+        arguments: Vec<Bound>,
     },
     /// The rows that a recursive query found in its last round.
     Recursion(usize),
@@ -96,6 +100,25 @@ impl Binder<'_> {
                 let qualifier = alias.clone().unwrap_or_else(|| name.clone());
                 let scope = Scope { columns: vec![ScopeColumn { qualifier, name: column, ty, hidden: false }] };
                 Ok((FromPlan::leaf(Source::Function { name: name.clone(), arguments, types }, 1), scope))
+            }
+            TableRef::UserFunction { name, arguments, alias, columns } => {
+                let function = self.user_function(name)?;
+                let arguments = self.user_arguments(&function, arguments)?;
+                let found = self.engine.table_function_columns(&function)?;
+                if !columns.is_empty() && columns.len() != found.len() {
+                    let message = format!("'{name}' has another number of columns than were specified in the column list.");
+                    return Err(SqlError::new(8158, message));
+                }
+                let qualifier = alias.as_ref().unwrap_or(&name.name);
+                let column = |(at, (name, ty)): (usize, (String, Type))| ScopeColumn {
+                    qualifier: qualifier.clone(),
+                    name: columns.get(at).cloned().unwrap_or(name),
+                    ty,
+                    hidden: false,
+                };
+                let scope = Scope { columns: found.into_iter().enumerate().map(column).collect() };
+                let width = scope.columns.len();
+                Ok((FromPlan::leaf(Source::UserFunction { function, arguments }, width), scope))
             }
             TableRef::Join { kind, left, right, on } => {
                 let (left, mut scope) = self.from(left)?;
@@ -170,10 +193,10 @@ impl Binder<'_> {
                 let (scopes, ctes) = (std::mem::take(&mut self.scopes), std::mem::take(&mut self.ctes));
                 let lowest = self.lowest;
                 self.depth += 1;
-                let plan = self.subquery(&view.query);
+                let plan = self.subquery(&view.definition.query);
                 self.depth -= 1;
                 (self.database, self.scopes, self.ctes, self.lowest) = (database, scopes, ctes, lowest);
-                derived(plan?, qualifier, &view.columns)
+                derived(plan?, qualifier, &view.definition.columns)
             }
             _ => Err(self.engine.missing(name)),
         }

@@ -12,14 +12,16 @@ mod eval;
 mod expr;
 mod from;
 mod join;
+mod operators;
 mod pushdown;
 mod query;
 mod run;
 mod source;
 mod window;
 
-pub(crate) use bind::{Binder, Scope, ScopeColumn, arithmetic};
+pub(crate) use bind::{Binder, Scope, ScopeColumn};
 pub(crate) use eval::Env;
-pub(crate) use expr::Bound;
+pub(crate) use expr::{Bound, UserFunction};
 pub(crate) use from::{FromPlan, Source, table_leaf};
+pub(crate) use operators::arithmetic;
 pub(crate) use query::OutputColumn;

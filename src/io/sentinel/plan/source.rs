@@ -64,6 +64,11 @@ impl Source {
                 }
                 Ok(rows)
             }
+            Self::UserFunction { function, arguments } => {
+                let around = env.outer.copied().unwrap_or_else(|| Env::new(env.engine));
+                let values = arguments.iter().map(|a| around.eval(a)).collect::<SqlResult<Vec<_>>>()?;
+                env.engine.run_table_function(function, values)
+            }
             Self::Function { name, arguments, types } => {
                 // Its arguments were bound outside this FROM, or on the left of an APPLY.
                 let around = env.outer.copied().unwrap_or_else(|| Env::new(env.engine));

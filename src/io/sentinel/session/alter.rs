@@ -92,6 +92,7 @@ impl Engine {
                 self.redefine(changed);
                 Ok(())
             }
+            TableChange::SwitchTriggers { names, on } => self.switch_triggers(table, names, *on),
             TableChange::Enforce { name, on } => {
                 let named = |other: &str| name.as_ref().is_none_or(|name| same(name, other));
                 changed.checks.iter_mut().filter(|check| named(&check.name)).for_each(|check| check.enforced = *on);

@@ -49,7 +49,7 @@ impl Engine {
                 plain.filter(|name| wanted.iter().any(|wanted| same(wanted, name))).collect()
             }
         };
-        let storage = format!("cdc.{} {}", table.storage, self.catalog.next_id());
+        let storage = format!("cdc.{} {}", table.storage, self.catalog_mut().next_id());
         let mut changed = table.as_ref().clone();
         changed.capture = Some(Capture { instance, columns, storage });
         self.store().start_capture(&changed)?;
@@ -86,7 +86,7 @@ impl Engine {
             )
             .with_hint("USE the database to be captured first"));
         }
-        if let Some(database) = self.catalog.database_mut(&current) {
+        if let Some(database) = self.catalog_mut().database_mut(&current) {
             database.cdc = on;
         }
         Ok(())

@@ -75,6 +75,15 @@ impl Engine {
             }
             Kind::Break => Ok(Flow::Break),
             Kind::Continue => Ok(Flow::Continue),
+            Kind::Return(value) if self.session.function.is_some() => {
+                let ty = self.session.function.as_ref().map_or(Type::Null, |function| function.returns);
+                let returned =
+                    value.as_ref().map(|value| self.value(value, ty)).transpose().map_err(|error| thrown(self, error))?;
+                if let (Some(function), Some(returned)) = (&mut self.session.function, returned) {
+                    function.returned = returned;
+                }
+                Ok(Flow::Return(0))
+            }
             Kind::Return(value) => {
                 let code = match value {
                     Some(value) => self.value(value, Type::Int).map_err(|error| thrown(self, error))?,
@@ -268,9 +277,9 @@ impl Engine {
     fn run_writing(&mut self, statement: &Statement, context: &mut Context<'_>) -> SqlResult<()> {
         match &statement.kind {
             Kind::Insert(insert) => self.run_insert(insert, context),
-            Kind::Update(update) => self.run_update(update, context.observer),
-            Kind::Delete(delete) => self.run_delete(delete, context.observer),
-            Kind::Merge(merge) => self.run_merge(merge, context.observer),
+            Kind::Update(update) => self.run_update(update, context),
+            Kind::Delete(delete) => self.run_delete(delete, context),
+            Kind::Merge(merge) => self.run_merge(merge, context),
             _ => return self.run_definition(&statement.kind),
         }?;
         self.tell_affected(context.observer);

@@ -7,7 +7,7 @@ use super::super::error::{ScriptError, SqlError, SqlResult};
 use super::super::plan::{Binder, Env, Scope};
 use super::super::read::Tables;
 use super::super::store::Row;
-use super::super::syntax::ast::{Insert, InsertSource};
+use super::super::syntax::ast::{Insert, InsertSource, TriggerEvents};
 use super::super::value::Type;
 use super::output::Written;
 use super::update::no_column;
@@ -65,14 +65,10 @@ impl Engine {
         }
         let stored = self.insert_rows(&table, &columns, rows)?;
         self.set_row_count(stored.len());
-        if let Some(output) = &insert.output {
-            let written = stored
-                .into_iter()
-                .map(|new| Written { action: "INSERT", old: None, new: Some(new), joined: Vec::new() })
-                .collect();
-            self.put_out(output, &table, &Scope::default(), written, context.observer)?;
-        }
-        Ok(())
+        let image = |new: Row| Written { action: "INSERT", old: None, new: Some(new), joined: Vec::new() };
+        let written: Vec<Written> = stored.into_iter().map(image).collect();
+        let events = TriggerEvents { insert: true, ..TriggerEvents::default() };
+        self.after(&table, &Scope::default(), insert.output.as_ref(), written, (events, &[]), context)
     }
 
     fn executed_rows(

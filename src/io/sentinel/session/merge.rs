@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::plan::{Binder, Env};
-use super::super::syntax::ast::{JoinKind, Merge, MergeAction, MergeWhen, TableRef};
-use super::Observer;
+use super::super::syntax::ast::{JoinKind, Merge, MergeAction, MergeWhen, TableRef, TriggerEvents};
+use super::Context;
 use super::output::Written;
 use super::target::Target;
 use super::write::{Change, Given, row_id};
 
 impl Engine {
     #[expect(clippy::too_many_lines, reason = "one pass over the joined rows, then the three kinds of writes")]
-    pub(super) fn run_merge(&mut self, merge: &Merge, observer: &mut dyn Observer) -> SqlResult<()> {
+    pub(super) fn run_merge(&mut self, merge: &Merge, context: &mut Context<'_>) -> SqlResult<()> {
         let table = self.table(self.current_database(), &merge.target)?;
         let mut binder = Binder::new(self);
         binder.add_ctes(&merge.ctes);
@@ -122,9 +122,14 @@ impl Engine {
         let deleted = gone.into_iter().zip(gone_rows);
         written.extend(deleted.map(|(old, joined)| Written { action: "DELETE", old: Some(old), new: None, joined }));
         self.set_row_count(written.len());
-        if let Some(output) = &merge.output {
-            self.put_out(output, &table, scope, written, observer)?;
+        let mut events = TriggerEvents::default();
+        for clause in &merge.clauses {
+            match clause.action {
+                MergeAction::Insert { .. } => events.insert = true,
+                MergeAction::Update(_) => events.update = true,
+                MergeAction::Delete => events.delete = true,
+            }
         }
-        Ok(())
+        self.after(&table, scope, merge.output.as_ref(), written, (events, &set_columns), context)
     }
 }

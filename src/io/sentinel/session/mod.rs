@@ -4,7 +4,9 @@ mod alter;
 mod cdc;
 mod cursor;
 mod ddl;
+mod define;
 mod flow;
+mod function;
 mod insert;
 mod merge;
 mod output;
@@ -13,6 +15,7 @@ mod query;
 mod table;
 mod target;
 mod transaction;
+mod trigger;
 mod update;
 mod write;
 

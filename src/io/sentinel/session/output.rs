@@ -7,11 +7,12 @@ use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::plan::{Binder, Env, Scope, ScopeColumn, table_leaf};
 use super::super::store::Row;
-use super::super::syntax::ast::Output;
+use super::super::syntax::ast::{Output, TriggerEvents};
 use super::super::value::{Type, Value};
-use super::{Observer, ResultSet};
+use super::{Context, Observer, ResultSet};
 
 /// What OUTPUT can show of one written row.
+#[derive(Clone)]
 pub(super) struct Written {
     pub(super) action: &'static str,
     pub(super) old: Option<Row>,
@@ -20,8 +21,25 @@ pub(super) struct Written {
 }
 
 impl Engine {
+    /// What follows a write: OUTPUT, then the triggers, with the columns that were set.
+    pub(super) fn after(
+        &mut self,
+        table: &Arc<Table>,
+        joined: &Scope,
+        output: Option<&Output>,
+        written: Vec<Written>,
+        (events, set): (TriggerEvents, &[usize]),
+        context: &mut Context<'_>,
+    ) -> SqlResult<()> {
+        let images: Vec<Written> = if self.has_trigger(table) { written.clone() } else { Vec::new() };
+        if let Some(output) = output {
+            self.put_out(output, table, joined, written, context.observer)?;
+        }
+        self.fire(table, events, &images, set, context)
+    }
+
     /// OUTPUT: to the observer or into a table.
-    pub(super) fn put_out(
+    fn put_out(
         &mut self,
         output: &Output,
         table: &Arc<Table>,

@@ -56,6 +56,10 @@ impl Engine {
         }
     }
 
+    pub(super) fn query_columns(&self, query: &Query) -> SqlResult<Vec<OutputColumn>> {
+        Ok(Binder::new(self).query(query)?.columns)
+    }
+
     /// A query's columns and rows.
     pub(in super::super) fn query_rows(&self, query: &Query) -> SqlResult<(Vec<OutputColumn>, Vec<Row>)> {
         let plan = Binder::new(self).query(query)?;

@@ -149,7 +149,7 @@ fn referred(from: &TableRef, target: &ObjectName) -> Option<(ObjectName, String)
                 all(left, found);
                 all(right, found);
             }
-            TableRef::Derived { .. } | TableRef::Function { .. } => {}
+            TableRef::Derived { .. } | TableRef::Function { .. } | TableRef::UserFunction { .. } => {}
         }
     }
     let mut tables = Vec::new();

@@ -7,9 +7,9 @@ use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::plan::{Binder, Bound, Env, Scope, arithmetic};
 use super::super::store::Row;
-use super::super::syntax::ast::{Delete, Expr, SetClause, Update};
+use super::super::syntax::ast::{Delete, Expr, SetClause, TriggerEvents, Update};
 use super::super::value::{Type, Value};
-use super::Observer;
+use super::Context;
 use super::output::Written;
 use super::target::Target;
 use super::write::Change;
@@ -23,7 +23,7 @@ pub(super) struct BoundSet {
 }
 
 impl Engine {
-    pub(super) fn run_update(&mut self, update: &Update, observer: &mut dyn Observer) -> SqlResult<()> {
+    pub(super) fn run_update(&mut self, update: &Update, context: &mut Context<'_>) -> SqlResult<()> {
         let mut binder = Binder::new(self);
         binder.add_ctes(&update.ctes);
         let mut target = self.target(&mut binder, &update.target, update.from.as_ref(), &update.ctes)?;
@@ -39,15 +39,11 @@ impl Engine {
         let set: Vec<usize> = sets.iter().filter_map(|set| set.column).collect();
         self.update_rows(&target.table, &mut changes, &set)?;
         self.set_row_count(changes.len());
-        if let Some(output) = &update.output {
-            let written = changes
-                .into_iter()
-                .zip(rows)
-                .map(|(change, joined)| Written { action: "UPDATE", old: Some(change.old), new: Some(change.new), joined })
-                .collect();
-            self.put_out(output, &target.table, &target.scope, written, observer)?;
-        }
-        Ok(())
+        let image =
+            |(change, joined): (Change, Row)| Written { action: "UPDATE", old: Some(change.old), new: Some(change.new), joined };
+        let written: Vec<Written> = changes.into_iter().zip(rows).map(image).collect();
+        let events = TriggerEvents { update: true, ..TriggerEvents::default() };
+        self.after(&target.table, &target.scope, update.output.as_ref(), written, (events, &set), context)
     }
 
     pub(super) fn bind_sets(binder: &mut Binder<'_>, target: &Target, sets: &[SetClause]) -> SqlResult<Vec<BoundSet>> {
@@ -133,7 +129,7 @@ impl Engine {
         Ok(new)
     }
 
-    pub(super) fn run_delete(&mut self, delete: &Delete, observer: &mut dyn Observer) -> SqlResult<()> {
+    pub(super) fn run_delete(&mut self, delete: &Delete, context: &mut Context<'_>) -> SqlResult<()> {
         let mut binder = Binder::new(self);
         binder.add_ctes(&delete.ctes);
         let mut target = self.target(&mut binder, &delete.target, delete.from.as_ref(), &delete.ctes)?;
@@ -142,15 +138,10 @@ impl Engine {
         let own = rows.iter().map(|joined| self.own_row(&target, joined)).collect::<SqlResult<Vec<Row>>>()?;
         self.delete_rows(&target.table, &own)?;
         self.set_row_count(own.len());
-        if let Some(output) = &delete.output {
-            let written = own
-                .into_iter()
-                .zip(rows)
-                .map(|(old, joined)| Written { action: "DELETE", old: Some(old), new: None, joined })
-                .collect();
-            self.put_out(output, &target.table, &target.scope, written, observer)?;
-        }
-        Ok(())
+        let image = |(old, joined): (Row, Row)| Written { action: "DELETE", old: Some(old), new: None, joined };
+        let written: Vec<Written> = own.into_iter().zip(rows).map(image).collect();
+        let events = TriggerEvents { delete: true, ..TriggerEvents::default() };
+        self.after(&target.table, &target.scope, delete.output.as_ref(), written, (events, &[]), context)
     }
 }
 

@@ -1,14 +1,33 @@
 //! Calls of functions: plain ones, aggregates, and those over a window.
 
 use super::super::function;
-use super::ast::{Aggregate, AggregateFunction, Expr, Window, WindowFunction};
-use super::cursor::{Fault, Parsed, Parser};
+use super::ast::{Aggregate, AggregateFunction, Expr, ObjectName, Window, WindowFunction};
+use super::cursor::{Called, Fault, Parsed, Parser};
 use super::expr::text_literal;
 
 const DATE_PART_FUNCTIONS: [&str; 7] =
     ["DATEADD", "DATEDIFF", "DATEDIFF_BIG", "DATEPART", "DATENAME", "DATETRUNC", "DATE_BUCKET"];
 
 impl Parser<'_> {
+    /// A user-defined function, its name in parts.
+    pub(super) fn user_call(&mut self, parts: Vec<String>) -> Parsed<Expr> {
+        let name = self.named(parts)?;
+        let arguments = self.user_arguments(&name)?;
+        Ok(Expr::UserCall { name, arguments })
+    }
+
+    /// The arguments of a user-defined function in brackets; `None` is DEFAULT.
+    pub(super) fn user_arguments(&mut self, name: &ObjectName) -> Parsed<Vec<Option<Expr>>> {
+        self.called.push(Called { name: name.name.clone(), line: self.line(), statement: None });
+        self.expect_symbol("(")?;
+        let mut arguments = Vec::new();
+        if !self.is_symbol(")") {
+            arguments = self.comma_separated(|p| if p.take("DEFAULT") { Ok(None) } else { p.expr().map(Some) })?;
+        }
+        self.expect_symbol(")")?;
+        Ok(arguments)
+    }
+
     pub(super) fn call(&mut self) -> Parsed<Expr> {
         let name = self.name_after_point()?;
         self.call_named(&name)
@@ -27,6 +46,12 @@ impl Parser<'_> {
         let line = self.line();
         self.expect_symbol("(")?;
         let mut arguments = Vec::new();
+        // in a trigger
+        if upper == "UPDATE" {
+            let column = self.name()?;
+            self.expect_symbol(")")?;
+            return Ok(Expr::Call { name: upper, arguments: vec![text_literal(&column, false)] });
+        }
         if DATE_PART_FUNCTIONS.contains(&upper.as_str()) {
             let part = self.name_after_point()?;
             if !function::is_date_part(&part) {

@@ -277,6 +277,14 @@ impl Parser<'_> {
                 Ok(Expr::Literal(Value::Null, Type::Null))
             }
             "CASE" => self.nested(Self::case),
+            "NEXT" if self.is_word(1, "VALUE") && self.is_word(2, "FOR") => {
+                let _ = self.take_all(&["NEXT", "VALUE", "FOR"]);
+                let name = self.object_name()?;
+                if self.is("OVER") {
+                    return Err(self.unsupported("NEXT VALUE FOR … OVER", "order the rows in a derived table"));
+                }
+                Ok(Expr::NextValue(name))
+            }
             "CAST" | "TRY_CAST" if called => {
                 self.advance();
                 self.advance();
@@ -345,10 +353,9 @@ impl Parser<'_> {
             parts.push(self.name_after_point()?);
         }
         if self.is_symbol("(") {
-            let name = parts.join(".");
-            let schema = parts.first().map_or("", String::as_str);
-            if parts.len() > 1 && !schema.eq_ignore_ascii_case("sys") {
-                return Err(self.unsupported(&format!("the user-defined function {name}"), "write its expression out"));
+            let schema = parts.len().checked_sub(2).and_then(|at| parts.get(at));
+            if schema.is_some_and(|schema| !schema.eq_ignore_ascii_case("sys")) {
+                return self.user_call(parts);
             }
             let name = parts.pop().unwrap_or_default();
             return self.call_named(&name);

@@ -95,6 +95,9 @@ impl Parser<'_> {
         let kind = self.nested(Self::kind)?;
         while self.take_symbol(";") {}
         let text = self.excerpt(start, self.at);
+        for called in self.called.iter_mut().filter(|called| called.statement.is_none()) {
+            called.statement = Some(Arc::clone(&text));
+        }
         let (file, line) = self.places.of(line);
         Ok(Statement { file, line, text, kind })
     }
@@ -279,6 +282,11 @@ impl Parser<'_> {
         }
         if self.take("FETCH") {
             return self.fetch();
+        }
+        if self.is_any(&["ENABLE", "DISABLE"]) && self.is_word(1, "TRIGGER") {
+            let on = self.is("ENABLE");
+            self.advance();
+            return self.switch_triggers(on);
         }
         if self.take("GOTO") {
             return Ok(Kind::Goto(Arc::from(self.name()?.to_lowercase())));

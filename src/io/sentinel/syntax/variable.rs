@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ast::{Declaration, FetchDirection, Kind};
+use super::ast::{Declaration, FetchDirection, Kind, TableShape};
 use super::cursor::{Parsed, Parser};
 use super::lex::Lexeme;
 
@@ -22,6 +22,10 @@ impl Parser<'_> {
             }
             if p.take("CURSOR") {
                 return Ok(Declaration::Cursor);
+            }
+            if let Some(shape) = p.table_type() {
+                let TableShape { columns, constraints } = shape.as_ref().clone();
+                return Ok(Declaration::Table { name, columns, constraints });
             }
             let ty = p.data_type()?;
             let value = if p.take_symbol("=") { Some(p.expr()?) } else { None };

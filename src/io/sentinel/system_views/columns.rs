@@ -94,6 +94,38 @@ pub(super) const CONSTRAINT_COLUMNS: Columns = &[
     ("is_disabled", Type::Bit),
 ];
 
+pub(super) const TRIGGER_COLUMNS: Columns = &[
+    ("name", NAME),
+    ("object_id", Type::Int),
+    ("parent_id", Type::Int),
+    ("type", Type::Char(2)),
+    ("type_desc", NAME),
+    ("is_disabled", Type::Bit),
+    ("is_instead_of_trigger", Type::Bit),
+    ("is_ms_shipped", Type::Bit),
+];
+
+pub(super) const SEQUENCE_COLUMNS: Columns = &[
+    ("name", NAME),
+    ("object_id", Type::Int),
+    ("schema_id", Type::Int),
+    ("start_value", Type::BigInt),
+    ("increment", Type::BigInt),
+    ("minimum_value", Type::BigInt),
+    ("maximum_value", Type::BigInt),
+    ("is_cycling", Type::Bit),
+    ("current_value", Type::BigInt),
+];
+
+pub(super) const TYPE_COLUMNS: Columns = &[
+    ("name", NAME),
+    ("user_type_id", Type::Int),
+    ("system_type_id", Type::Int),
+    ("schema_id", Type::Int),
+    ("is_user_defined", Type::Bit),
+    ("is_table_type", Type::Bit),
+];
+
 /// The data types by name, in an order that gives each a stable id.
 pub(super) const TYPES: [&str; 24] = [
     "binary",
@@ -130,8 +162,12 @@ pub(super) fn type_name(ty: Type) -> &'static str {
     if let Type::Decimal { .. } = ty { "decimal" } else { ty.family() }
 }
 
+pub(super) fn type_number(ty: Type) -> usize {
+    TYPES.iter().position(|name| *name == type_name(ty)).unwrap_or(0) + 34
+}
+
 pub(super) fn type_id(ty: Type) -> Value {
-    int(TYPES.iter().position(|name| *name == type_name(ty)).unwrap_or(0) + 34)
+    int(type_number(ty))
 }
 
 /// A column's size in bytes; -1 for max.

@@ -17,9 +17,9 @@ use super::syntax::ast::ObjectName;
 use super::value::{Type, Value};
 use columns::{
     ALL_OBJECT_COLUMNS, COLUMN_COLUMNS, CONSTRAINT_COLUMNS, Columns, DATABASE_COLUMNS, INFORMATION_COLUMNS, NAME, OBJECT_COLUMNS,
-    SYSTEM_OBJECTS, TYPES, int,
+    SEQUENCE_COLUMNS, SYSTEM_OBJECTS, TRIGGER_COLUMNS, TYPE_COLUMNS, int,
 };
-use rows::{column_rows, index_rows, information_columns, schema_number, table_constraints, tables};
+use rows::{column_rows, index_rows, information_columns, schema_number, table_constraints, tables, trigger_rows, type_rows};
 
 /// A table that is computed when it is read.
 pub(crate) struct PseudoTable {
@@ -60,7 +60,16 @@ impl Engine {
             ("sys", "tables") => (OBJECT_COLUMNS, self.object_rows(database, |o| matches!(o, Object::Table(_)))),
             ("sys", "views") => (OBJECT_COLUMNS, self.object_rows(database, |o| matches!(o, Object::View(_)))),
             ("sys", "procedures") => (OBJECT_COLUMNS, self.object_rows(database, |o| matches!(o, Object::Procedure(_)))),
-            ("sys", "triggers" | "sequences" | "synonyms" | "sql_modules") => (OBJECT_COLUMNS, Vec::new()),
+            ("sys", "synonyms") => (OBJECT_COLUMNS, self.object_rows(database, |o| matches!(o, Object::Synonym(_)))),
+            ("sys", "triggers") => (TRIGGER_COLUMNS, trigger_rows(database)),
+            ("sys", "sequences") => (SEQUENCE_COLUMNS, self.sequence_rows(database)),
+            ("sys", "sql_modules") => {
+                let columns: Columns = &[("object_id", Type::Int), ("definition", Type::NVarChar(None))];
+                let is_module =
+                    |o: &&Object| matches!(o, Object::View(_) | Object::Procedure(_) | Object::Function(_) | Object::Trigger(_));
+                let row = |object: &Object| vec![Value::Int(object.id()), Value::Null];
+                (columns, database.objects.values().filter(is_module).map(row).collect())
+            }
             ("sys", "all_columns") => {
                 let columns: Columns = &[("object_id", Type::Int), ("name", NAME), ("column_id", Type::Int)];
                 let own = column_rows(database, "columns").into_iter().map(|mut row| {
@@ -79,11 +88,7 @@ impl Engine {
                 let rows = database.schemas.values().enumerate();
                 (columns, rows.map(|(at, name)| vec![Value::text(name.as_str()), int(schema_number(name, at)), int(1)]).collect())
             }
-            ("sys", "types" | "systypes") => {
-                let columns: Columns = &[("name", NAME), ("user_type_id", Type::Int), ("system_type_id", Type::Int)];
-                let row = |(at, name): (usize, &&str)| vec![Value::text(*name), int(at + 34), int(at + 34)];
-                (columns, TYPES.iter().enumerate().map(row).collect())
-            }
+            ("sys", "types" | "systypes" | "table_types") => (TYPE_COLUMNS, type_rows(database, view == "table_types")),
             ("sys", "indexes") => {
                 let columns: Columns = &[
                     ("object_id", Type::Int),
@@ -107,7 +112,7 @@ impl Engine {
                 let wanted = |object: &&Object| match object {
                     Object::Table(_) => view == "tables",
                     Object::View(_) => true,
-                    Object::Procedure(_) => false,
+                    _ => false,
                 };
                 let row = |object: &Object| {
                     let (schema, name) = object.name();
@@ -125,9 +130,16 @@ impl Engine {
             ("information_schema", "routines") => {
                 let columns: Columns =
                     &[("ROUTINE_CATALOG", NAME), ("ROUTINE_SCHEMA", NAME), ("ROUTINE_NAME", NAME), ("ROUTINE_TYPE", NAME)];
-                let procedures = database.objects.values().filter(|o| matches!(o, Object::Procedure(_)));
-                let row = |o: &Object| [database.name.as_str(), o.name().0, o.name().1, "PROCEDURE"].map(Value::text).to_vec();
-                (columns, procedures.map(row).collect())
+                let kind = |object: &Object| match object {
+                    Object::Procedure(_) => Some("PROCEDURE"),
+                    Object::Function(_) => Some("FUNCTION"),
+                    _ => None,
+                };
+                let row = |o: &Object| {
+                    let kind = kind(o)?;
+                    Some([database.name.as_str(), o.name().0, o.name().1, kind].map(Value::text).to_vec())
+                };
+                (columns, database.objects.values().filter_map(row).collect())
             }
             ("information_schema", "table_constraints") => {
                 let columns: Columns =

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::super::catalog::{Column, DEFAULT_SCHEMA, Database, KeyKind, Object, Table, same};
 use super::super::engine::Engine;
 use super::super::store::Row;
+use super::super::syntax::ast::UserType;
 use super::super::value::Value;
-use super::columns::{SYSTEM_OBJECTS, byte_length, int, type_id, type_name};
+use super::columns::{SYSTEM_OBJECTS, TYPES, byte_length, int, type_id, type_name, type_number};
 
 impl Engine {
     pub(super) fn database_row(&self, database: &Database) -> Row {
@@ -64,6 +65,27 @@ impl Engine {
             vec![name, Value::Int(-at), Value::Int(4), code.clone(), kind.clone(), Value::Bit(true)]
         };
         own.chain((1..=SYSTEM_OBJECTS).map(shipped)).collect()
+    }
+
+    pub(super) fn sequence_rows(&self, database: &Database) -> Vec<Row> {
+        let row = |object: &Object| {
+            let Object::Sequence(sequence) = object else { return None };
+            let definition = &sequence.definition;
+            let next = self.sequences.borrow().get(&sequence.id).copied();
+            let last = next.map_or(i128::from(definition.start), |next| next - i128::from(definition.increment));
+            Some(vec![
+                Value::text(sequence.name.as_str()),
+                Value::Int(sequence.id),
+                schema_of(database, &sequence.schema),
+                Value::Int(definition.start),
+                Value::Int(definition.increment),
+                Value::Int(definition.least),
+                Value::Int(definition.most),
+                Value::Bit(definition.cycles),
+                i64::try_from(last).map_or(Value::Null, Value::Int),
+            ])
+        };
+        database.objects.values().filter_map(row).collect()
     }
 
     pub(super) fn constraint_rows(&self, database: &Database, view: &str) -> Vec<Row> {
@@ -228,4 +250,36 @@ pub(super) fn table_constraints(database: &Database) -> Vec<Row> {
         }
     }
     rows
+}
+
+pub(super) fn trigger_rows(database: &Database) -> Vec<Row> {
+    let row = |object: &Object| {
+        let Object::Trigger(trigger) = object else { return None };
+        Some(vec![
+            Value::text(trigger.name.as_str()),
+            Value::Int(trigger.id),
+            Value::Int(trigger.definition.table),
+            Value::text("TR"),
+            Value::text("SQL_TRIGGER"),
+            Value::Bit(!trigger.definition.enabled),
+            Value::Bit(false),
+            Value::Bit(false),
+        ])
+    };
+    database.objects.values().filter_map(row).collect()
+}
+
+/// The data types; those of scripts behind the server's own.
+pub(super) fn type_rows(database: &Database, tables_only: bool) -> Vec<Row> {
+    const FIRST_OWN: usize = 257;
+    let row = |name: &str, id: usize, base: usize, schema: usize, own: bool, table: bool| {
+        vec![Value::text(name), int(id), int(base), int(schema), Value::Bit(own), Value::Bit(table)]
+    };
+    let shipped = TYPES.iter().enumerate().map(|(at, name)| row(name, at + 34, at + 34, 4, false, false));
+    let own = database.types.iter().enumerate().map(|(at, (name, ty))| match ty {
+        UserType::Alias(base) => row(name, FIRST_OWN + at, type_number(*base), 1, true, false),
+        UserType::Table(_) => row(name, FIRST_OWN + at, 243, 1, true, true),
+    });
+    let is_table = |row: &Row| row[5] == Value::Bit(true);
+    shipped.chain(own).filter(|row| !tables_only || is_table(row)).collect()
 }

@@ -24,7 +24,7 @@ pub(crate) enum InsertSource {
     DefaultValues,
     /// A value of `None` is DEFAULT.
     Values(Vec<Vec<Option<Expr>>>),
-    Query(Query),
+    Query(Box<Query>),
     Execute(Box<Statement>),
 }
 

@@ -1,7 +1,7 @@
 //! Expressions.
 
 use super::super::super::value::{Type, Value};
-use super::Query;
+use super::{ObjectName, Query};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arithmetic {
@@ -91,6 +91,12 @@ pub(crate) enum Expr {
         name: String,
         arguments: Vec<Expr>,
     },
+    /// A user-defined function; an argument without a value is DEFAULT.
+    UserCall {
+        name: ObjectName,
+        arguments: Vec<Option<Expr>>,
+    },
+    NextValue(ObjectName),
     Aggregate(Box<Aggregate>),
     Window(Box<Window>),
     Subquery(Box<Query>),

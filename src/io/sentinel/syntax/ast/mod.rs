@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::super::value::Type;
 pub(crate) use ddl::{
-    ColumnContent, ColumnDef, Constraint, ConstraintRule, CreateTable, Parameter, Procedure, ReferentialAction, TableChange,
+    ColumnContent, ColumnDef, Constraint, ConstraintRule, CreateTable, CreateTrigger, Function, FunctionBody, Parameter,
+    Procedure, ReferentialAction, Sequence, TableChange, TableShape, TriggerEvents, UserType,
 };
 pub(crate) use dml::{Delete, Insert, InsertSource, Merge, MergeAction, MergeClause, MergeWhen, Output, SetClause, Update};
 pub(crate) use expr::{Aggregate, AggregateFunction, Arithmetic, Comparison, Expr, OrderItem, Window, WindowFunction};
@@ -114,6 +115,35 @@ pub(crate) enum Kind {
         procedure: Arc<Procedure>,
         replace: bool,
     },
+    CreateFunction {
+        name: ObjectName,
+        function: Arc<Function>,
+        replace: bool,
+    },
+    CreateTrigger(CreateTrigger),
+    /// ENABLE TRIGGER and DISABLE TRIGGER; without names all of the table's.
+    SwitchTriggers {
+        names: Vec<ObjectName>,
+        table: ObjectName,
+        on: bool,
+    },
+    CreateType {
+        name: ObjectName,
+        ty: UserType,
+    },
+    CreateSequence {
+        name: ObjectName,
+        sequence: Sequence,
+    },
+    /// ALTER SEQUENCE … RESTART; without a value from its start.
+    RestartSequence {
+        name: ObjectName,
+        with: Option<i64>,
+    },
+    CreateSynonym {
+        name: ObjectName,
+        target: ObjectName,
+    },
     CreateSchema(String),
     CreateDatabase(String),
     DropDatabase {
@@ -160,6 +190,11 @@ pub(crate) enum DropKind {
     Table,
     View,
     Procedure,
+    Function,
+    Trigger,
+    Sequence,
+    Synonym,
+    Type,
     Schema,
 }
 

@@ -73,6 +73,7 @@ pub(crate) enum TableRef {
     Named { name: ObjectName, alias: Option<String> },
     Derived { query: Box<Query>, alias: String, columns: Vec<String> },
     Function { name: String, arguments: Vec<Expr>, alias: Option<String>, columns: Vec<String> },
+    UserFunction { name: ObjectName, arguments: Vec<Option<Expr>>, alias: Option<String>, columns: Vec<String> },
     Join { kind: JoinKind, left: Box<TableRef>, right: Box<TableRef>, on: Option<Expr> },
     Apply { outer: bool, left: Box<TableRef>, right: Box<TableRef> },
 }
