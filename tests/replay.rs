@@ -32,7 +32,7 @@ fn says(args: &[&str], code: i32) -> Said {
 
 /// The lines of the last table: a mark, a script, what it raised.
 fn outcomes(out: &str) -> Vec<&str> {
-    out.split_once("\n\n").unwrap().1.lines().collect()
+    out.rsplit_once("\n\n").unwrap().1.lines().collect()
 }
 
 /// A folder with scripts.
@@ -98,6 +98,44 @@ fn what_differs_from_what_is_expected_is_shown_and_the_exit_code_is_1() {
 }
 
 #[test]
+fn what_a_script_prints_and_selects_stands_in_order_with_its_alerts() {
+    let chatty = format!(
+        "USE SentinelMock\nGO\nPRINT 'before'\nDECLARE @n int; SELECT @n = COUNT(*) FROM dbo.Agreement;\nGO\n{LUMP_SUM}GO
+SELECT AgreementNumber, AgreementCurrentBalanceNET AS balance, AgreementSettledDate FROM dbo.Agreement WHERE AgreementNumber = 'FRM0001544';
+PRINT 'between'
+SET NOCOUNT ON
+SELECT TOP 0 TransCounter FROM dbo.[Transaction]
+PRINT 'after'
+"
+    );
+    let scripts = folder(&[("chatty.sql", &chatty)]);
+    let said = says(&[&path(&scripts, "chatty.sql")], 0);
+    let mut lines = said.out.lines().skip(1);
+    assert_eq!(lines.next(), Some("before"));
+    for rule in ["R1 overpayment", "R2 lump sum"] {
+        assert!(lines.next().unwrap().contains(rule), "{}", said.out);
+        assert!(lines.by_ref().take(2).all(|line| line.starts_with("    ") && line.len() <= 80), "{}", said.out);
+        while lines.clone().next().unwrap().starts_with("    ") {
+            lines.next();
+        }
+    }
+    let rest: Vec<&str> = lines.take(8).collect();
+    assert_eq!(
+        rest,
+        [
+            "AgreementNumber  balance  AgreementSettledDate",
+            "---------------  -------  --------------------",
+            "FRM0001544       5250.00  NULL",
+            "(1 row affected)",
+            "between",
+            "TransCounter",
+            "------------",
+            "after",
+        ]
+    );
+}
+
+#[test]
 fn an_expectation_for_no_script_is_an_error() {
     let expected = "[[script]]\nname = \"lumb.sql\"\nraises = [\"R1 FRM0001544\"]\n";
     let scripts = folder(&[("lump.sql", LUMP_SUM), ("expected.toml", expected)]);
@@ -110,7 +148,7 @@ fn what_is_not_supported_is_told_for_all_scripts_before_any_has_run() {
     let scripts = folder(&[
         ("1.sql", LUMP_SUM),
         ("2.sql", "PRINT 'never'\nGO\nSELECT GETDAT()\nGO\n"),
-        ("3.sql", "\nCREATE SEQUENCE s START WITH 1;\n"),
+        ("3.sql", "\nBULK INSERT t FROM 'x';\n"),
     ]);
     let written = path(&scripts, "alerts.jsonl");
     let said = says(&[scripts.path().to_str().unwrap(), "--alerts", &written], 2);
@@ -119,8 +157,8 @@ fn what_is_not_supported_is_told_for_all_scripts_before_any_has_run() {
         "2.sql:3: the function GETDAT is not supported",
         "statement: SELECT GETDAT()",
         "hint: did you mean GETDATE?",
-        "3.sql:2: CREATE SEQUENCE is not supported",
-        "statement: CREATE SEQUENCE s START WITH 1",
+        "3.sql:2: BULK is not supported",
+        "statement: BULK INSERT t FROM 'x'",
     ] {
         assert!(said.err.contains(part), "{part}: {}", said.err);
     }
@@ -129,14 +167,53 @@ fn what_is_not_supported_is_told_for_all_scripts_before_any_has_run() {
 }
 
 #[test]
-fn a_statement_that_fails_is_told_with_its_place_after_the_alerts_before_it() {
-    let failing = "USE SentinelMock\nGO\n\nINSERT INTO dbo.TransactionType\nVALUES (3, 1, 'again')\nGO\n";
+fn a_statement_that_fails_is_told_with_its_place_and_the_rest_runs_as_under_sqlcmd() {
+    let failing = format!("USE SentinelMock\nGO\n\nINSERT INTO dbo.TransactionType\nVALUES (3, 1, 'again')\nGO\n{LUMP_SUM}");
+    let scripts = folder(&[("1.sql", &failing), ("2.sql", "PRINT 'after'")]);
+    let written = path(&scripts, "alerts.jsonl");
+    let said = says(&[scripts.path().to_str().unwrap(), "--alerts", &written], 2);
+    assert!(said.err.contains("error: ") && said.err.contains("1.sql:4: Violation of PRIMARY KEY constraint"), "{}", said.err);
+    assert!(said.err.contains("error: 1 statement failed\nhint: "), "{}", said.err);
+    assert!(said.out.contains("\nafter\n"), "{}", said.out);
+    let outcomes = outcomes(&said.out);
+    assert!(outcomes[0].starts_with("FAILED") && outcomes[0].ends_with("1.sql  R1 FRM0001544, R2 FRM0001544"), "{}", said.out);
+    assert_eq!(fs::read_to_string(&*written).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_script_that_asks_for_it_stops_at_its_error_after_the_alerts_before_it() {
+    let failing =
+        ":on error exit\nUSE SentinelMock\nGO\n\nINSERT INTO dbo.TransactionType\nVALUES (3, 1, 'again')\nGO\nPRINT 'never'\n";
     let scripts = folder(&[("1.sql", LUMP_SUM), ("2.sql", failing)]);
     let written = path(&scripts, "alerts.jsonl");
     let said = says(&[scripts.path().to_str().unwrap(), "--alerts", &written], 2);
     assert_eq!(said.out.matches("FRM0001544").count(), 2 * 2, "{}", said.out);
-    assert!(said.err.contains("2.sql:4: Violation of PRIMARY KEY constraint"), "{}", said.err);
+    assert!(said.err.contains("2.sql:5: Violation of PRIMARY KEY constraint"), "{}", said.err);
+    assert!(said.err.ends_with("2.sql stopped at line 5\n"), "{}", said.err);
+    assert!(!said.out.contains("never"), "{}", said.out);
     assert!(!Path::new(&*written).exists(), "half of the alerts are no alerts file");
+}
+
+#[test]
+fn files_are_read_in_beside_their_script_and_variables_come_from_the_environment_too() {
+    let scripts = folder(&[
+        ("1.sql", ":setvar Agreement FRM0001544\nUSE $(ReplayTestDatabase)\nGO\n:r parts\\pay.sql\nGO\n"),
+        ("2.sql", "PRINT 1\n:r parts/wrong.sql\n"),
+    ]);
+    fs::create_dir(scripts.path().join("parts")).unwrap();
+    let pay = LUMP_SUM.replace("USE SentinelMock", "").replace("FRM0001544", "$(agreement)");
+    fs::write(scripts.path().join("parts/pay.sql"), pay).unwrap();
+    fs::write(scripts.path().join("parts/wrong.sql"), "PRINT 2\nSELEC 3\n").unwrap();
+    let run = |name: &str, code: i32| {
+        let mut command = replay(&[&path(&scripts, name)]);
+        let output = run(command.env("ReplayTestDatabase", "SentinelMock"), code);
+        Said { out: String::from_utf8(output.stdout).unwrap(), err: String::from_utf8(output.stderr).unwrap() }
+    };
+    assert!(outcomes(&run("1.sql", 0).out)[0].ends_with("1.sql  R1 FRM0001544, R2 FRM0001544"));
+    let err = run("2.sql", 2).err;
+    assert!(err.contains("parts/wrong.sql:2: "), "{err}");
+    let err = says(&[&path(&scripts, "1.sql")], 2).err;
+    assert!(err.contains("1.sql:2: the sqlcmd variable $(ReplayTestDatabase) is not set"), "{err}");
 }
 
 #[test]
@@ -180,7 +257,7 @@ fn scripts_that_were_written_for_the_real_stack_in_other_habits_run_unmodified()
     let lines = outcomes(&said.out);
     assert_eq!(lines.len(), 9);
     assert!(lines.iter().all(|line| line.starts_with("ok ")), "{}", said.out);
-    assert!(said.err.contains("caught 50001: agreement NOPE not found"), "{}", said.err);
+    assert!(said.out.contains("caught 50001: agreement NOPE not found"), "{}", said.out);
 
     // all of the set-up in one file, in another database
     let one: String = setup.iter().map(|file| fs::read_to_string(root().join(file)).unwrap()).collect();
@@ -220,7 +297,7 @@ fn a_signal_leaves_nothing_half_written() {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     // the alerts are there, so the file is begun
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    assert_eq!(lines.take_while(|line| !line.contains("R2 lump sum")).count(), 2);
+    assert!(lines.into_iter().any(|line| line.contains("R2 lump sum")));
     assert_eq!(fs::read_dir(scripts.path()).unwrap().count(), 2);
     // the shell's own: a bare Debian has no program of that name
     assert!(Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success());

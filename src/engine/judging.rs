@@ -27,9 +27,11 @@ pub async fn ask<D: Domain, L: Lookup<D::Question, D::Answer>>(
 }
 
 impl<D: Domain> Answered<D> {
-    /// Judges the cases in their order.
-    pub fn judge(self, domain: &D, rules: &D::Rules) -> Vec<D::Judgement> {
-        self.asked.judge(domain, self.cases, &self.answers, rules)
+    /// Judges the cases in their order, each when it is asked for.
+    pub fn judge(self, domain: &D, rules: &D::Rules) -> impl Iterator<Item = D::Judgement> {
+        let Self { cases, asked, answers } = self;
+        let cases = cases.into_iter().zip(asked.places);
+        cases.map(move |(case, place)| domain.judge(case, place.map(|place| &answers[place]), rules))
     }
 }
 

@@ -153,6 +153,13 @@ impl<'a, R: Columns<'a>> Envelope<'a, R> {
         })
     }
 
+    /// Whether something tells the change from others of its commit, so that its images need not.
+    pub(super) fn says_which_change(&self) -> bool {
+        let source = &self.source.row;
+        let cells = [source.change_lsn("source").cell, source.event_serial_no("source").cell];
+        cells.iter().any(|cell| !matches!(cell, Cell::Absent | Cell::Null))
+    }
+
     /// Commit and time of a change, which needs them.
     pub(crate) fn commit_and_time(&self, position: &SourcePosition) -> Result<(Lsn, Timestamp), BadMessage> {
         if self.source.shape == Shape::Absent {

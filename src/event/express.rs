@@ -11,10 +11,20 @@ use super::object::{Columns, Object, Shape};
 
 /// The envelope that [`Envelope::from_json`] would find in this text; `None` if that takes a closer look.
 pub(super) fn envelope<'a, R: Columns<'a>>(text: &'a str) -> Option<Envelope<'a, R>> {
+    read::<R, false>(text)
+}
+
+/// The same for a text that stands within a JSON string, whose quotes are therefore escaped. Undoing the escapes first
+/// costs more than reading it. `None` also where the message's identity takes the bytes of its images.
+pub(super) fn quoted_envelope<'a, R: Columns<'a>>(text: &'a str) -> Option<Envelope<'a, R>> {
+    read::<R, true>(text).filter(Envelope::says_which_change)
+}
+
+fn read<'a, R: Columns<'a>, const QUOTED: bool>(text: &'a str) -> Option<Envelope<'a, R>> {
     if has_control(text.as_bytes()) {
         return None;
     }
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, marks: Marks::of(text.as_bytes()) };
+    let mut reader = Reader::<QUOTED> { text, bytes: text.as_bytes(), at: 0, marks: Marks::of(text.as_bytes()) };
     let mut envelope = Envelope::default();
     let mut seen = 0_u8;
     reader.members(|reader, name| {
@@ -31,22 +41,28 @@ pub(super) fn envelope<'a, R: Columns<'a>>(text: &'a str) -> Option<Envelope<'a,
             Member::Source => envelope.source = reader.object::<Source<'a>>()?,
             Member::Op => envelope.op = reader.scalar()?,
             Member::Schema | Member::Payload => return None,
-            Member::Other if reader.peek() == Some(b'{') => reader.members(|reader, _| reader.scalar().map(drop))?,
-            Member::Other => drop(reader.scalar()?),
+            Member::Other if reader.peek() == Some(b'{') => reader.members(|reader, _| reader.skip())?,
+            Member::Other => reader.skip()?,
         }
         Some(())
     })?;
     (reader.at == text.len()).then_some(envelope)
 }
 
-struct Reader<'a> {
+const ESCAPED_QUOTE: &[u8] = b"\\\"";
+const ESCAPED_BACKSLASH: &[u8] = b"\\\\";
+
+struct Reader<'a, const QUOTED: bool> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
     marks: Marks<'a>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a, const QUOTED: bool> Reader<'a, QUOTED> {
+    /// The byte that a string begins with.
+    const QUOTE: u8 = if QUOTED { b'\\' } else { b'"' };
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -90,21 +106,24 @@ impl<'a> Reader<'a> {
         object.shape = Shape::Object;
         let row: &mut R = &mut object.row;
         self.members(|reader, name| {
-            let value = reader.scalar()?;
-            if let Some((_, cell)) = row.slot(name) {
-                if *cell != Cell::Absent {
-                    return None;
-                }
-                *cell = value;
+            let Some((_, cell)) = row.slot(name) else { return reader.skip() };
+            if *cell != Cell::Absent {
+                return None;
             }
+            *cell = reader.scalar()?;
             Some(())
         })?;
         Some(object)
     }
 
+    /// A scalar that is not read.
+    fn skip(&mut self) -> Option<()> {
+        if QUOTED && self.peek() == Some(Self::QUOTE) { self.skip_quoted_string() } else { self.scalar().map(drop) }
+    }
+
     fn scalar(&mut self) -> Option<Cell<'a>> {
         match self.peek()? {
-            b'"' => self.string(),
+            quote if quote == Self::QUOTE => self.string(),
             b'n' => self.literal("null").map(|()| Cell::Null),
             b't' => self.literal("true").map(|()| Cell::Bool(true)),
             b'f' => self.literal("false").map(|()| Cell::Bool(false)),
@@ -118,6 +137,9 @@ impl<'a> Reader<'a> {
 
     /// A string, as it stands there: escapes are checked and not undone.
     fn string(&mut self) -> Option<Cell<'a>> {
+        if QUOTED {
+            return self.quoted_string();
+        }
         let quote = self.at;
         self.expect(b'"')?;
         let mut end = self.marks.next(self.at)?;
@@ -128,17 +150,55 @@ impl<'a> Reader<'a> {
         }
         while self.bytes[end] == b'\\' {
             let behind = match self.bytes.get(end + 1)? {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => end + 2,
-                b'u' => {
-                    let digits = self.bytes.get(end + 2..end + 6)?;
-                    digits.iter().all(u8::is_ascii_hexdigit).then_some(end + 6)?
-                }
-                _ => return None,
+                b'"' | b'\\' => end + 2,
+                _ => self.escape(end + 1)?,
             };
             end = self.marks.next(behind)?;
         }
         self.at = end + 1;
         Some(Cell::Escaped(&self.text[quote..self.at]))
+    }
+
+    /// Where an escape of neither a quote nor a backslash ends, from the byte behind its backslash.
+    fn escape(&self, at: usize) -> Option<usize> {
+        match self.bytes.get(at)? {
+            b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
+            b'u' => self.bytes.get(at + 1..at + 5)?.iter().all(u8::is_ascii_hexdigit).then_some(at + 5),
+            _ => None,
+        }
+    }
+
+    /// A string between escaped quotes. One that holds escapes itself takes a closer look.
+    fn quoted_string(&mut self) -> Option<Cell<'a>> {
+        let start = self.opening_quote()?;
+        let end = self.marks.next(start)?;
+        self.at = end + 2;
+        self.bytes[end..].starts_with(ESCAPED_QUOTE).then(|| Cell::Text(&self.text[start..end]))
+    }
+
+    /// The same, with whatever escapes: each of their backslashes is escaped, and so is a quote behind it.
+    fn skip_quoted_string(&mut self) -> Option<()> {
+        let mut end = self.opening_quote()?;
+        loop {
+            end = self.marks.next(end)?;
+            let rest = &self.bytes[end..];
+            if rest.starts_with(ESCAPED_QUOTE) {
+                self.at = end + 2;
+                return Some(());
+            }
+            let escape = rest.strip_prefix(ESCAPED_BACKSLASH)?;
+            end = if escape.starts_with(ESCAPED_QUOTE) || escape.starts_with(ESCAPED_BACKSLASH) {
+                end + 4
+            } else {
+                self.escape(end + 2)?
+            };
+        }
+    }
+
+    fn opening_quote(&mut self) -> Option<usize> {
+        self.bytes[self.at..].starts_with(ESCAPED_QUOTE).then_some(())?;
+        self.at += ESCAPED_QUOTE.len();
+        Some(self.at)
     }
 
     /// A number without an exponent.
@@ -189,6 +249,10 @@ mod tests {
                 [&envelope.before, &envelope.after].map(|image| (image.row.id("x"), image.row.amount("x"), image.row.name("x")));
             format!("{envelope:?} {ids:?}")
         };
+        let quoted = serde_json::to_string(text).unwrap();
+        if let Some(quoted) = quoted_envelope(&quoted[1..quoted.len() - 1]).map(told) {
+            assert_eq!(Some(quoted), envelope(text).map(told), "{text}");
+        }
         (envelope(text).map(told), Envelope::read_carefully(text).map(told).map_err(|bad| format!("{bad:?}")))
     }
 
@@ -199,6 +263,18 @@ mod tests {
         let usual = USUAL.replace(r#","extra":{}"#, "");
         let (express, careful) = both(&usual);
         assert_eq!(express.expect("it is usual"), careful.unwrap());
+    }
+
+    #[test]
+    fn a_usual_message_within_a_string_is_read_without_undoing_its_escapes() {
+        let with_escapes = USUAL.replace(r#","extra":{}"#, r#","change_lsn":"1:2:4""#);
+        let skipped = with_escapes.replace(r#""Name""#, r#""Unread""#);
+        let without = with_escapes.replace(r#" \"\uD83C\uDFE6\\"#, "");
+        for (text, is_read) in [(without, true), (skipped, true), (with_escapes, false), (USUAL.to_owned(), false)] {
+            let quoted = serde_json::to_string(&text).unwrap();
+            assert_eq!(quoted_envelope::<Row<'_>>(&quoted[1..quoted.len() - 1]).is_some(), is_read, "{text}");
+            assert!(quoted_envelope::<Row<'_>>(&text).is_none(), "no quote is escaped: {text}");
+        }
     }
 
     #[test]

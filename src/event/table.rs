@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::avro;
 use super::bad::BadMessage;
 use super::envelope::{self, Envelope};
+use super::express;
 use super::formats::Formats;
 use super::object::Columns;
 use super::record::Record;
@@ -107,6 +108,22 @@ impl<T: Table> TableReader<T> {
             Ok(None) => Opened::Ignored("null_payload"),
             Err(bad) => Opened::Bad(self.hint(bad, record)),
         }
+    }
+
+    /// The same for a value that is still the inside of a JSON string, if it is as usual and without a schema. `None` sends
+    /// the record through [`TableReader::open`], with its value as it is meant.
+    pub(crate) fn open_quoted<O>(
+        &self,
+        record: &Record<'_>,
+        value: &str,
+        read: impl FnOnce(&Envelope<'_, T::Row<'_>>, &ImageForms<T::Forms>, Images<'_>) -> Result<O, BadMessage>,
+    ) -> Option<O> {
+        if self.avro.is_some() && record.has_header(SCHEMA_ID) {
+            return None;
+        }
+        let envelope = express::quoted_envelope(value)?;
+        // its identity has something better than images
+        read(&envelope, &self.configured, Images::Json("")).ok()
     }
 
     /// `None` for a null payload.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Of pages, for the file and as much for temporary tables. The system's page cache does the rest.
-const CACHE_KIB: i64 = 16 * 1024;
+const CACHE_KIB: i64 = 32 * 1024;
 
 /// A database that is never written to. Temporary tables can be made beside it; they go to a temporary file.
 #[derive(Debug)]

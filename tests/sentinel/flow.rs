@@ -148,3 +148,114 @@ fn blocks_in_procedures_in_blocks_end_with_an_error() {
     let error = s.error("EXEC p 1");
     assert!(error.message.contains("inside each other"), "{error}");
 }
+
+#[test]
+fn jumps_go_to_labels_beside_and_around_them() {
+    prints(
+        "DECLARE @i int = 0
+again:
+SET @i += 1
+IF @i < 3 GOTO again
+BEGIN TRY
+    IF @i = 3 GOTO Cleanup
+    PRINT 'never'
+END TRY
+BEGIN CATCH
+    PRINT 'never'
+END CATCH
+PRINT 'never'
+CleanUp: PRINT @i
+GOTO done
+PRINT 'never'
+done:",
+        &["3"],
+    );
+    prints(
+        "INSERT INTO nothing_here SELECT 1 a WHERE 1 = 0\nGO\nPRINT 'x'"
+            .replace("INSERT INTO nothing_here SELECT 1 a WHERE 1 = 0\nGO\n", "")
+            .as_str(),
+        &["x"],
+    );
+    let mut s = Server::new().continuing();
+    s.ok("CREATE TABLE t (id int PRIMARY KEY)\nGO
+CREATE PROCEDURE p AS
+INSERT INTO t VALUES (1)
+IF @@ERROR <> 0 GOTO ErrorHandler
+RETURN 0
+ErrorHandler:
+    PRINT 'handled'
+    RETURN -1
+GO
+DECLARE @a int, @b int
+EXEC @a = p
+EXEC @b = p
+PRINT CONCAT(@a, ' ', @b)");
+    assert_eq!(s.seen.printed, ["handled", "0 -1"]);
+    for (sql, line) in
+        [("PRINT 1\nGOTO nowhere", 2), ("GOTO inside\nIF 1 = 1\nBEGIN\ninside: PRINT 1\nEND", 1), ("x:\nGO\nGOTO x", 3)]
+    {
+        let errors = s.sentinel.parse("x.sql", sql).unwrap_err();
+        assert_eq!((errors.len(), errors[0].line), (1, line), "{sql}");
+    }
+}
+
+#[test]
+fn a_variable_is_declared_where_its_declare_stands() {
+    prints("IF 1 = 0 BEGIN DECLARE @a int = 1 END ELSE SET @a = 2; PRINT @a", &["2"]);
+    prints("WHILE 1 = 0 BEGIN DECLARE @a int = 1 END; PRINT ISNULL(@a, 7)", &["7"]);
+    prints(
+        "BEGIN TRY SELECT 1/0; DECLARE @a int END TRY BEGIN CATCH SET @a = 3; DECLARE @b int END CATCH SET @b = @a; PRINT @b",
+        &["3"],
+    );
+    // in a loop it keeps its value, unless it is given one
+    prints(
+        "DECLARE @i int = 0; WHILE @i < 3 BEGIN DECLARE @seen varchar(9), @fresh varchar(9) = ''; DECLARE @t TABLE (i int);
+         SET @seen = CONCAT(@seen, @i); SET @fresh = CONCAT(@fresh, @i); INSERT INTO @t VALUES (@i); SET @i += 1 END
+         PRINT @seen PRINT @fresh SELECT @i = COUNT(*) FROM @t PRINT @i",
+        &["012", "2", "3"],
+    );
+}
+
+#[test]
+fn a_procedure_s_name_may_be_in_a_variable() {
+    prints(
+        "EXEC ('CREATE PROCEDURE dbo.p @n int AS PRINT @n RETURN @n + 1'); DECLARE @p nvarchar(50) = N'[dbo].p', @r int; EXEC @r = @p 5; EXEC @p @r",
+        &["5", "6"],
+    );
+    assert_eq!(Server::new().fails("DECLARE @p sysname = 'nothing'; EXEC @p"), 2812);
+}
+
+#[test]
+fn a_guarded_call_of_a_missing_procedure_is_left_to_the_run() {
+    prints("IF OBJECT_ID('dbo.reset_all') IS NOT NULL EXEC dbo.reset_all; PRINT 'on'", &["on"]);
+}
+
+#[test]
+fn set_rowcount_limits_what_is_read_and_written_until_it_is_0() {
+    let mut s = Server::new();
+    s.ok("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2), (3); SET ROWCOUNT 2; UPDATE t SET a = 9; DELETE FROM t WHERE a = 3; SELECT a FROM t");
+    assert_eq!(s.seen.sets[0].rows.len(), 2);
+    assert_eq!(s.rows("DECLARE @n int = 1; SET ROWCOUNT @n; DELETE FROM t; SET ROWCOUNT 0; SELECT a FROM t"), ["9"]);
+}
+
+#[test]
+fn noexec_passes_over_statements() {
+    prints("PRINT 1\nGO\nSET NOEXEC ON\nGO\nPRINT 2\nIF 1 = 1 PRINT 3\nGO\nSET NOEXEC OFF\nPRINT 4", &["1", "4"]);
+}
+
+#[test]
+fn text_may_stand_in_double_quotes_where_it_is_no_column() {
+    prints("PRINT \"hello\"; IF \"a\" IN (\"b\", \"A\") PRINT \"it's\"", &["hello", "it's"]);
+    let mut s = Server::new();
+    s.ok("CREATE TABLE \"t\" (\"name\" varchar(9)); INSERT INTO t (\"name\") VALUES (\"x\"), (\"name\")");
+    assert_eq!(s.rows("SELECT \"name\" FROM \"dbo\".\"t\" WHERE \"name\" = \"x\""), ["x"]);
+}
+
+#[test]
+fn what_has_no_meaning_here_is_accepted() {
+    prints(
+        "BEGIN TRANSACTION pay WITH MARK N'a payment'; COMMIT TRANSACTION pay WITH (DELAYED_DURABILITY = ON)
+         BEGIN DISTRIBUTED TRAN; COMMIT WORK; EXECUTE AS USER = 'dbo'; REVERT; PRINT @@TRANCOUNT",
+        &["0"],
+    );
+}

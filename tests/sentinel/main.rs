@@ -3,14 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod capture;
+mod counting;
 mod definitions;
 mod errors;
 mod flow;
 mod foreign_habits;
 mod functions;
+mod going_on;
+mod objects;
 mod others_scripts;
 mod queries;
+mod routines;
 mod support;
 mod transactions;
+mod triggers;
 mod typing;
 mod writing;

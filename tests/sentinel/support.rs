@@ -10,6 +10,7 @@ use tidewaiter::io::sentinel::{
 pub(crate) struct Seen {
     pub(crate) printed: Vec<String>,
     pub(crate) sets: Vec<ResultSet>,
+    pub(crate) counts: Vec<usize>,
     pub(crate) commits: Vec<CapturedTransaction>,
     pub(crate) delayed: u64,
     pub(crate) notes: Vec<String>,
@@ -23,13 +24,16 @@ impl Observer for Seen {
     fn rows(&mut self, rows: &ResultSet) {
         self.sets.push(rows.clone());
     }
+    fn affected(&mut self, rows: usize) {
+        self.counts.push(rows);
+    }
     fn committed(&mut self, transaction: CapturedTransaction) {
         self.commits.push(transaction);
     }
     fn delayed(&mut self, millis: u64) {
         self.delayed += millis;
     }
-    fn noted(&mut self, _line: u32, text: &str) {
+    fn noted(&mut self, _file: &str, _line: u32, text: &str) {
         self.notes.push(text.to_owned());
     }
     fn failed(&mut self, error: &ScriptError) {

@@ -180,3 +180,18 @@ GO
         ["int", "nvarchar", "decimal"]
     );
 }
+
+#[test]
+fn identities_are_reseeded() {
+    let mut s = Server::new();
+    s.ok("CREATE TABLE t (id int IDENTITY(10, 5), n int); DBCC CHECKIDENT ('dbo.t', RESEED, 100); INSERT INTO t (n) VALUES (1)");
+    assert_eq!(s.rows("SELECT id FROM t"), ["100"]);
+    s.ok("DBCC CHECKIDENT (t, RESEED, 7) WITH NO_INFOMSGS; INSERT INTO t (n) VALUES (2)");
+    assert_eq!(s.rows("SELECT id FROM t WHERE n = 2"), ["12"]);
+    s.ok("DBCC CHECKIDENT ('t', NORESEED); DBCC CHECKIDENT ('t'); INSERT INTO t (n) VALUES (3)");
+    assert_eq!(s.rows("SELECT id FROM t WHERE n = 3"), ["105"]);
+    s.ok("TRUNCATE TABLE t; DBCC CHECKIDENT ('t', RESEED, 1); INSERT INTO t (n) VALUES (4)");
+    assert_eq!(s.rows("SELECT id FROM t"), ["1"]);
+    s.ok("CREATE TABLE u (a int)");
+    assert_eq!(s.fails("DBCC CHECKIDENT ('u', RESEED, 1)"), 7997);
+}

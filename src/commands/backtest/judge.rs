@@ -22,13 +22,14 @@ use crate::engine::{Engine, Entry, Options, Output, Progress, RebuiltSource, Slo
 use crate::io::spill::{PartitionReader, Spill};
 use crate::time::{Clock, SystemClock};
 
-/// Changes that are applied before their cases are judged: enough to ask for many agreements at once.
-const BATCH: usize = 8_192;
+/// Changes that are applied before their cases are judged: enough to ask for many agreements at once, and few enough for
+/// memory that was used a moment ago.
+const BATCH: usize = 2_048;
 /// Records of one partition that are read back at a time, and of all partitions together.
 const PORTION: usize = 1_024;
 const PORTIONS: usize = 64 * PORTION;
 /// Batches that may wait before each thread.
-const WAITING: usize = 2;
+const WAITING: usize = 8;
 
 /// Runs the engine over everything and writes what it finds.
 pub(super) fn judge<L: Lookup<Question, Answer>>(
@@ -161,14 +162,13 @@ fn write_down(batches: &Receiver<Ready>, lending: &Lending, rules: &LendingRules
             tally.first_bad.get_or_insert_with(|| letter.told());
             files.dead_letter(letter)?;
         }
-        let judgements = cases.judge(lending, rules);
         let detected_at = SystemClock.now();
-        for judgement in &judgements {
+        for judgement in cases.judge(lending, rules) {
             for verdict in judgement.verdicts() {
                 tally.verdict(verdict.rule, verdict.outcome);
             }
-            files.verdicts(judgement)?;
-            files.alerts(judgement, detected_at, |rule| *tally.alerts.entry(rule).or_default() += 1)?;
+            files.verdicts(&judgement)?;
+            files.alerts(&judgement, detected_at, |rule| *tally.alerts.entry(rule).or_default() += 1)?;
         }
     }
     Ok(tally)

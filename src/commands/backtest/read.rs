@@ -93,11 +93,14 @@ impl Worker<'_> {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let put_aside = scratch.read(line, |record| {
-                let entry = entry(lending, record)?;
-                decoded.blocks.push(record.origin, &entry, labels).map_err(Failure::Spill)
-            });
-            put_aside.map_err(|source| CaptureError::Line { name: chunk.name.to_string(), line: decoded.lines, source })??;
+            let read = scratch.read_quoted(
+                line,
+                |record, value| lending.decode_quoted(record, value).map(|decoded| (record.origin, entry(record, decoded))),
+                |record| (record.origin, entry(record, lending.decode(record))),
+            );
+            let (origin, entry) =
+                read.map_err(|source| CaptureError::Line { name: chunk.name.to_string(), line: decoded.lines, source })?;
+            decoded.blocks.push(origin, &entry?, labels).map_err(Failure::Spill)?;
         }
         Ok(())
     }
@@ -112,8 +115,8 @@ enum Failure {
     Panicked,
 }
 
-fn entry(lending: &Lending, record: &Record<'_>) -> Result<Entry<<Lending as Domain>::Change>, Failure> {
-    Ok(match lending.decode(record) {
+fn entry<C>(record: &Record<'_>, decoded: event::Decoded<C>) -> Result<Entry<C>, Failure> {
+    Ok(match decoded {
         event::Decoded::Change(change) => Entry::Change(change),
         event::Decoded::Ignored(label) => Entry::Ignored(label),
         event::Decoded::Bad(bad) => Entry::Bad(Box::new(DeadLetter::new(record, &bad))),

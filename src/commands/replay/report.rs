@@ -23,7 +23,7 @@ pub(super) struct Trigger {
     pub(super) commit_lsn: String,
 }
 
-pub(super) const HEADER: &str = "when                  rule                 severity  agreement    why";
+pub(super) const HEADER: &str = "when                 rule                severity  agreement";
 
 impl Shown {
     /// `R1 FRM0001544`.
@@ -31,12 +31,37 @@ impl Shown {
         format!("{} {}", self.rule, self.agreement_number)
     }
 
-    /// A row of the table; the explanation is the last column, so it may be long.
-    pub(super) fn row(&self) -> String {
+    /// A row of the table, and below it the explanation in lines that fit into `width`.
+    pub(super) fn row(&self, width: usize) -> String {
         let rule = format!("{} {}", self.rule, self.rule_name.replace('_', " "));
         let when = self.occurred_at.get(..19).unwrap_or(&self.occurred_at).replace('T', " ");
-        format!("{when:<20}  {rule:<19}  {:<8}  {:<11}  {}", self.severity, self.agreement_number, self.explanation)
+        let mut text = format!("{when:<19}  {rule:<18}  {:<8}  {}\n", self.severity, self.agreement_number);
+        for line in wrapped(&self.explanation, width.min(LONGEST) - INDENT.len()) {
+            text.push_str(INDENT);
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
     }
+}
+
+const INDENT: &str = "    ";
+/// Longer lines are hard to read, however wide the terminal is.
+const LONGEST: usize = 120;
+
+/// Words in lines of at most `width` columns; a longer word has a line of its own.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// A script, and what it raised.
@@ -46,6 +71,8 @@ pub(super) struct Outcome<'a> {
     pub(super) raised: Raised,
     /// `None` where nothing is said about the script.
     pub(super) expected: Option<&'a Raised>,
+    /// How many of its statements failed.
+    pub(super) failures: usize,
 }
 
 impl Outcome<'_> {
@@ -61,8 +88,9 @@ pub(super) fn outcomes(outcomes: &[Outcome<'_>]) -> String {
     let mut text = String::new();
     for outcome in outcomes {
         let mark = match outcome.expected {
-            None => "      ",
             Some(_) if outcome.differs() => "DIFFERS",
+            _ if outcome.failures > 0 => "FAILED",
+            None => "      ",
             Some(_) => "ok    ",
         };
         // writing to a String cannot fail
@@ -82,21 +110,30 @@ mod tests {
     fn what_differs_is_told_with_what_was_expected() {
         let expected = vec!["R1 A".to_owned()];
         let text = outcomes(&[
-            Outcome { script: "a.sql", raised: vec!["R1 A".to_owned()], expected: Some(&expected) },
-            Outcome { script: "longer.sql", raised: vec![], expected: Some(&expected) },
-            Outcome { script: "c.sql", raised: vec!["R5 C".to_owned(), "R5 D".to_owned()], expected: None },
+            Outcome { script: "a.sql", raised: vec!["R1 A".to_owned()], expected: Some(&expected), failures: 0 },
+            Outcome { script: "longer.sql", raised: vec![], expected: Some(&expected), failures: 1 },
+            Outcome { script: "c.sql", raised: vec!["R5 C".to_owned(), "R5 D".to_owned()], expected: None, failures: 0 },
+            Outcome { script: "d.sql", raised: vec![], expected: None, failures: 2 },
         ]);
         insta::assert_snapshot!(text);
     }
 
     #[test]
-    fn an_alert_is_one_row() {
+    fn lines_are_as_long_as_they_may_be_and_no_longer() {
+        assert_eq!(wrapped("ab cd e", 5), ["ab cd", "e"]);
+        assert_eq!(wrapped("ab cd e", 4), ["ab", "cd e"]);
+        assert_eq!(wrapped("abcdef g", 3), ["abcdef", "g"]);
+        assert_eq!(wrapped("", 3), [""; 0]);
+    }
+
+    #[test]
+    fn an_alert_is_a_row_with_its_reason_below() {
         let alert = serde_json::json!({
             "rule": "R2", "rule_name": "lump_sum", "severity": "high", "agreement_number": "FRM0001544",
-            "occurred_at": "2026-03-15T09:00:00.120Z", "explanation": "Because.", "trigger": {"commit_lsn": "x"}, "more": 1,
+            "occurred_at": "2026-03-15T09:00:00.120Z", "explanation": "Payment of 5,000.00 on FRM0001544 is above the 3,000.00 that R2 allows in one payment; 230.00 is expected.", "trigger": {"commit_lsn": "x"}, "more": 1,
         });
         let shown: Shown = serde_json::from_value(alert).unwrap();
         assert_eq!(shown.name(), "R2 FRM0001544");
-        insta::assert_snapshot!(format!("{HEADER}\n{}", shown.row()));
+        insta::assert_snapshot!(format!("{HEADER}\n{}", shown.row(80)));
     }
 }

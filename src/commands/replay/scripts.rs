@@ -1,5 +1,6 @@
-//! Which scripts run, and what each must raise.
+//! Which scripts run, what they can reach, and what each must raise.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use anyhow::Context as _;
 
 use super::super::advise;
 use crate::config::{self, LoadError, Problem, Section, text};
+use crate::io::sentinel::Surroundings;
 
 /// A script, or a part of the set-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +138,35 @@ fn is_script(path: &Path) -> bool {
 /// Whether a file of a folder matters to a replay of the folder.
 pub(super) fn is_read(path: &Path) -> bool {
     is_script(path) || path.ends_with(EXPECTATIONS)
+}
+
+/// The folders that scripts stand in, for the files that they read in, and the environment.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    read: RefCell<BTreeSet<PathBuf>>,
+}
+
+impl Disk {
+    /// The files that were read in so far.
+    pub(super) fn into_read(self) -> Vec<PathBuf> {
+        self.read.into_inner().into_iter().collect()
+    }
+}
+
+impl Surroundings for Disk {
+    fn file(&self, from: &str, path: &str) -> Result<(String, String), String> {
+        // scripts that were written on Windows
+        let path = path.replace('\\', "/");
+        let beside = Path::new(from).parent().unwrap_or(Path::new("")).join(&path);
+        let found = if beside.exists() { beside } else { PathBuf::from(&path) };
+        let script = read(&found).map_err(|error| format!("{error:#}"))?;
+        self.read.borrow_mut().insert(found);
+        Ok((script.name, script.text))
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<Script> {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use super::scripts::{Plan, is_read};
+use super::scripts::{Disk, Plan, is_read};
 use crate::cli;
 use crate::commands::output;
 
@@ -29,13 +29,19 @@ pub(super) fn run(args: &cli::Replay) -> anyhow::Result<ExitCode> {
                 "name scripts, a --setup or --rules; the built-in ones do not change",
             ));
         }
-        let before = states(&files);
-        if let Err(error) = plan.and_then(|plan| super::play(args, &plan)) {
+        let mut before = states(files.clone());
+        let disk = Disk::default();
+        if let Err(error) = plan.and_then(|plan| super::play(args, &plan, &disk)) {
             let hint = output::hint(&error).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
             writeln!(std::io::stderr(), "error: {error:#}{hint}")?;
         }
-        writeln!(std::io::stderr(), "\nwatching {} files; Ctrl-C ends", files.len())?;
-        while states(&files) == before {
+        // what the scripts read in is known only now
+        files.extend(disk.into_read());
+        for (file, state) in states(files.clone()) {
+            before.entry(file).or_insert(state);
+        }
+        writeln!(std::io::stderr(), "\nwatching {} files; Ctrl-C ends", before.len())?;
+        while states(files.clone()) == before {
             sleep(LOOK);
         }
     }
@@ -49,8 +55,8 @@ enum State {
 }
 
 /// A file that is away has no state; it may be in the middle of being saved.
-fn states(files: &[PathBuf]) -> BTreeMap<&Path, Option<State>> {
-    files.iter().map(|file| (file.as_path(), state(file))).collect()
+fn states(files: Vec<PathBuf>) -> BTreeMap<PathBuf, Option<State>> {
+    files.into_iter().map(|file| (file.clone(), state(&file))).collect()
 }
 
 fn state(path: &Path) -> Option<State> {
@@ -69,15 +75,15 @@ mod tests {
     #[test]
     fn a_folder_changes_with_its_scripts_and_not_with_what_is_written_into_it() {
         let folder = tempfile::tempdir().unwrap();
-        let watched = [folder.path().to_owned()];
-        let before = states(&watched);
+        let watched = vec![folder.path().to_owned()];
+        let before = states(watched.clone());
         std::fs::write(folder.path().join("alerts.jsonl"), "{}").unwrap();
-        assert!(states(&watched) == before);
+        assert!(states(watched.clone()) == before);
         for name in ["new.sql", "expected.toml"] {
             std::fs::write(folder.path().join(name), "").unwrap();
-            assert!(states(&watched) != before, "{name}");
+            assert!(states(watched.clone()) != before, "{name}");
             std::fs::remove_file(folder.path().join(name)).unwrap();
         }
-        assert!(states(&watched) == before);
+        assert!(states(watched.clone()) == before);
     }
 }

@@ -65,6 +65,22 @@ impl Decoder {
         }
     }
 
+    /// The same for a record whose value is still the inside of a JSON string, as a line of a capture has it; the record
+    /// itself has none. `None` if that is not as usual: then [`Decoder::decode`] tells, from the value as it is meant.
+    #[must_use]
+    pub fn decode_quoted(&self, record: &Record<'_>, value: &str) -> Option<Decoded<LendingChange>> {
+        let case = self.key_case;
+        match self.route(record.origin.topic) {
+            Route::Ignored(label) => Some(Decoded::Ignored(label)),
+            Route::Transaction => self.transactions.open_quoted(record, value, |envelope, forms, images| {
+                change(record, envelope, &images, |op| transaction(record, op, envelope, forms, case))
+            }),
+            Route::Agreement => self.agreements.open_quoted(record, value, |envelope, forms, images| {
+                change(record, envelope, &images, |op| agreement(record, op, envelope, forms, case))
+            }),
+        }
+    }
+
     fn route(&self, topic: Topic) -> Route {
         if let Some(((), route)) = self.routes.find(|known| (*known == topic).then_some(())) {
             return route;

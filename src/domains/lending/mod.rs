@@ -43,6 +43,12 @@ impl Lending {
     pub fn new(decoder: Decoder) -> Self {
         Self { decoder }
     }
+
+    /// See [`Decoder::decode_quoted`].
+    #[must_use]
+    pub fn decode_quoted(&self, record: &Record<'_>, value: &str) -> Option<Decoded<LendingChange>> {
+        self.decoder.decode_quoted(record, value)
+    }
 }
 
 /// Labels under which outcomes are counted.

@@ -32,45 +32,86 @@ pub enum LineError {
 #[derive(Debug, Default)]
 pub struct Scratch {
     text: Vec<u8>,
+    value: Vec<u8>,
     headers: Vec<(Text, Option<Text>)>,
     /// Topics that came before, the last one first.
     topics: Vec<(Box<str>, Topic)>,
 }
 
-/// A string's content: in the line where it has no escapes, else in the scratch.
+/// A string's content.
 #[derive(Clone, Debug)]
 enum Text {
+    /// In the line: it has no escapes.
     Line(Range<usize>),
+    /// In the line, with escapes that are known to be good.
+    Quoted(Range<usize>),
+    /// Up to the line's end, nothing of it looked at.
+    Presumed(Range<usize>),
+    /// In the scratch, its escapes undone.
     Scratch(Range<usize>),
 }
 
 impl Scratch {
     /// Takes a line apart and hands over its record.
     pub fn read<T>(&mut self, line: &[u8], take: impl FnOnce(&Record<'_>) -> T) -> Result<T, LineError> {
+        self.read_quoted(line, |_, _| None, take)
+    }
+
+    /// The same, but a usual line's record is first shown to `glance` without a value and with the inside of the JSON string
+    /// that its value is written as. If that is enough, its escapes need not be undone.
+    pub fn read_quoted<T>(
+        &mut self,
+        line: &[u8],
+        glance: impl FnOnce(&Record<'_>, &str) -> Option<T>,
+        take: impl FnOnce(&Record<'_>) -> T,
+    ) -> Result<T, LineError> {
         self.text.clear();
         self.headers.clear();
-        match scan(line, &mut self.text, &mut self.headers) {
-            Some(fields) => {
-                let text = &self.text;
-                let get = |range: &Text| match range {
-                    Text::Line(range) => &line[range.clone()],
-                    Text::Scratch(range) => &text[range.clone()],
-                };
-                // the whole line was found to be UTF-8, and undoing escapes keeps it so
-                let str = |range: &Text| std::str::from_utf8(get(range)).unwrap_or_default();
-                let headers: Vec<Header<'_>> =
-                    self.headers.iter().map(|(name, value)| Header { name: str(name), value: value.as_ref().map(get) }).collect();
-                let topic = topic(&mut self.topics, str(&fields.topic));
-                Ok(take(&Record {
-                    origin: Origin { topic, partition: fields.partition, offset: fields.offset },
-                    timestamp_ms: fields.timestamp_ms,
-                    key: fields.key.as_ref().map(get),
-                    value: fields.payload.as_ref().map(get),
-                    headers: &headers,
-                }))
+        let Some((line, fields)) = simdutf8::basic::from_utf8(line)
+            .ok()
+            .and_then(|line| Some((line, scan(line.as_bytes(), &mut self.text, &mut self.headers)?)))
+        else {
+            return self.read_slowly(line, take);
+        };
+        let text = &self.text;
+        let get = |range: &Text| match range {
+            Text::Line(range) | Text::Quoted(range) | Text::Presumed(range) => &line.as_bytes()[range.clone()],
+            Text::Scratch(range) => &text[range.clone()],
+        };
+        // the whole line was found to be UTF-8, and undoing escapes keeps it so
+        let str = |range: &Text| std::str::from_utf8(get(range)).unwrap_or_default();
+        let headers: Vec<Header<'_>> =
+            self.headers.iter().map(|(name, value)| Header { name: str(name), value: value.as_ref().map(get) }).collect();
+        let mut record = Record {
+            origin: Origin {
+                topic: topic(&mut self.topics, str(&fields.topic)),
+                partition: fields.partition,
+                offset: fields.offset,
+            },
+            timestamp_ms: fields.timestamp_ms,
+            key: fields.key.as_ref().map(get),
+            value: None,
+            headers: &headers,
+        };
+        let mut payload = fields.payload;
+        if let Some(Text::Presumed(range)) = payload {
+            if let Some(taken) = glance(&record, &line[range.clone()]) {
+                return Ok(taken);
             }
-            None => self.read_slowly(line, take),
+            let mut scanner = Scanner { line: line.as_bytes(), at: range.start - 1, marks: Marks::of(line.as_bytes()) };
+            payload = match scanner.quoted() {
+                Some(payload) if scanner.at == range.end + 1 => Some(payload),
+                _ => return self.read_slowly(line.as_bytes(), take),
+            };
         }
+        if let Some(Text::Quoted(range)) = &payload {
+            self.value.clear();
+            undo_escapes(&line.as_bytes()[range.clone()], &mut self.value);
+            record.value = Some(&self.value);
+        } else {
+            record.value = payload.as_ref().map(get);
+        }
+        Ok(take(&record))
     }
 
     fn read_slowly<T>(&mut self, line: &[u8], take: impl FnOnce(&Record<'_>) -> T) -> Result<T, LineError> {
@@ -172,9 +213,8 @@ struct Fields {
     payload: Option<Text>,
 }
 
-/// Takes a usual line apart; `None` sends it to serde_json: it is unusual or wrong.
+/// Takes a usual line of UTF-8 apart; `None` sends it to serde_json: it is unusual or wrong.
 fn scan(line: &[u8], text: &mut Vec<u8>, headers: &mut Vec<(Text, Option<Text>)>) -> Option<Fields> {
-    simdutf8::basic::from_utf8(line).ok()?;
     let mut scanner = Scanner { line, at: 0, marks: Marks::of(line) };
     let (mut topic, mut partition, mut offset, mut timestamp_ms) = (None, None, None, None);
     let (mut key, mut payload, mut has_headers) = (None, None, false);
@@ -188,7 +228,14 @@ fn scan(line: &[u8], text: &mut Vec<u8>, headers: &mut Vec<(Text, Option<Text>)>
             b"offset" if offset.is_none() => offset = Some(scanner.integer()?),
             b"ts" if timestamp_ms.is_none() => timestamp_ms = Some(scanner.integer()?),
             b"key" if key.is_none() => key = Some(scanner.string_or_null(text)?),
-            b"payload" if payload.is_none() => payload = Some(scanner.string_or_null(text)?),
+            b"payload" if payload.is_none() => match (&topic, partition, offset, &key, scanner.presumed_last()) {
+                (Some(_), Some(_), Some(_), Some(_), Some(last)) => {
+                    payload = Some(Some(last));
+                    scanner.at = line.len();
+                    break;
+                }
+                _ => payload = Some(scanner.quoted_or_null()?),
+            },
             b"headers" if !has_headers => {
                 has_headers = true;
                 scanner.headers(text, headers)?;
@@ -278,36 +325,64 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// What kcat prints last: a string and the line's end.
+    fn presumed_last(&self) -> Option<Text> {
+        let inside = self.line[self.at..].strip_prefix(b"\"")?.strip_suffix(b"\"}")?;
+        Some(Text::Presumed(self.at + 1..self.at + 1 + inside.len()))
+    }
+
+    fn quoted_or_null(&mut self) -> Option<Option<Text>> {
+        if self.literal(b"null").is_some() { Some(None) } else { self.quoted().map(Some) }
+    }
+
     /// A string; its escapes are undone into `text`.
     fn string(&mut self, text: &mut Vec<u8>) -> Option<Text> {
+        Some(match self.quoted()? {
+            Text::Quoted(range) => {
+                let start = text.len();
+                undo_escapes(&self.line[range], text);
+                Text::Scratch(start..text.len())
+            }
+            plain => plain,
+        })
+    }
+
+    /// A string as it stands there.
+    fn quoted(&mut self) -> Option<Text> {
         self.expect(b'"')?;
         let start = self.at;
-        let mut special = self.marks.next(start)?;
-        if self.line[special] == b'"' {
-            self.at = special + 1;
-            return (!has_control(&self.line[start..special])).then_some(Text::Line(start..special));
+        let mut end = self.marks.next(start)?;
+        let is_plain = self.line[end] == b'"';
+        while self.line[end] == b'\\' {
+            // `\u…`, surrogates and all: not worth a second implementation
+            if UNESCAPED[usize::from(*self.line.get(end + 1)?)] == 0 {
+                return None;
+            }
+            end = self.marks.next(end + 2)?;
         }
-        let scratch_start = text.len();
-        let mut to = scratch_start;
-        // nothing gets longer; a piece of fixed width may reach past what is kept of it
-        text.resize(to + self.line.len() - start + PIECE, 0);
-        let mut taken = start;
-        while self.line[special] == b'\\' {
-            to += copy(&self.line[taken..], special - taken, &mut text[to..]);
-            text[to] = match UNESCAPED[usize::from(*self.line.get(special + 1)?)] {
-                // `\u…`, surrogates and all: not worth a second implementation
-                0 => return None,
-                byte => byte,
-            };
-            to += 1;
-            taken = special + 2;
-            special = self.marks.next(taken)?;
+        self.at = end + 1;
+        if has_control(&self.line[start..end]) {
+            return None;
         }
-        to += copy(&self.line[taken..], special - taken, &mut text[to..]);
-        text.truncate(to);
-        self.at = special + 1;
-        (!has_control(&self.line[start..special])).then_some(Text::Scratch(scratch_start..to))
+        Some(if is_plain { Text::Line(start..end) } else { Text::Quoted(start..end) })
     }
+}
+
+/// Appends what is left of a string whose escapes were looked at before.
+fn undo_escapes(quoted: &[u8], text: &mut Vec<u8>) {
+    let mut marks = Marks::of(quoted);
+    let (mut taken, mut to) = (0, text.len());
+    // nothing gets longer; a piece of fixed width may reach past what is kept of it
+    text.resize(to + quoted.len() + PIECE, 0);
+    while let Some(special) = marks.next(taken) {
+        to += copy(&quoted[taken..], special - taken, &mut text[to..]);
+        let escaped = quoted.get(special + 1).copied().unwrap_or_default();
+        text[to] = UNESCAPED[usize::from(escaped)];
+        to += 1;
+        taken = special + 2;
+    }
+    to += copy(&quoted[taken..], quoted.len() - taken, &mut text[to..]);
+    text.truncate(to);
 }
 
 /// Bytes that are copied at least: most pieces between escapes are shorter, and a copy of known length needs no call.
@@ -360,6 +435,13 @@ mod tests {
 
     fn both_ways(line: &[u8]) -> (Result<Said, String>, Result<Said, String>) {
         let told = |error: LineError| error.to_string();
+        // what a glance takes for the value must be it, or nothing that JSON knows
+        let glanced = Scratch::default().read_quoted(
+            line,
+            |_, quoted| serde_json::from_str::<String>(&format!("\"{quoted}\"")).ok().map(|value| Some(value.into_bytes())),
+            |record| record.value.map(<[u8]>::to_vec),
+        );
+        assert_eq!(glanced.map_err(told), Scratch::default().read_slowly(line, said).map(|said| said.5).map_err(told));
         (Scratch::default().read(line, said).map_err(told), Scratch::default().read_slowly(line, said).map_err(told))
     }
 

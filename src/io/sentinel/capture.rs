@@ -91,7 +91,8 @@ impl Engine {
         for (at, table) in captured.iter().enumerate() {
             rows.extend(self.store().take_changes(table)?.into_iter().map(|row| (at, row)));
         }
-        self.log.take(self.store().change_count());
+        let written = self.store().change_count();
+        self.log.take(written);
         if rows.is_empty() {
             return Ok(None);
         }

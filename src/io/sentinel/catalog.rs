@@ -1,9 +1,11 @@
-//! What is defined: databases, schemas, tables with their rules, views and procedures.
+//! What is defined: databases, schemas, tables with their rules, views, procedures and what else has a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::syntax::ast::{Expr, ObjectName, Procedure, Query, ReferentialAction};
+use super::syntax::ast::{
+    Expr, Function, FunctionBody, ObjectName, Procedure, Query, ReferentialAction, Sequence, TriggerEvents, UserType,
+};
 use super::value::Type;
 
 /// Everything defined on the server. Cloned when a transaction begins, put back when it is rolled back.
@@ -23,32 +25,44 @@ pub(crate) struct Database {
     pub(crate) schemas: BTreeMap<String, String>,
     /// By schema and name in lower case.
     pub(crate) objects: BTreeMap<(String, String), Object>,
+    /// User-defined data types, by name in lower case.
+    pub(crate) types: BTreeMap<String, UserType>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Object {
     Table(Arc<Table>),
-    View(Arc<View>),
-    Procedure(Arc<StoredProcedure>),
+    View(Arc<Defined<View>>),
+    Procedure(Arc<Defined<Arc<Procedure>>>),
+    Function(Arc<Defined<Arc<Function>>>),
+    Trigger(Arc<Defined<Trigger>>),
+    Sequence(Arc<Defined<Sequence>>),
+    Synonym(Arc<Defined<ObjectName>>),
 }
 
+/// What has a name and a number in a schema, besides tables.
 #[derive(Clone, Debug)]
-pub(crate) struct View {
+pub(crate) struct Defined<T> {
     pub(crate) id: i64,
     pub(crate) database: String,
     pub(crate) schema: String,
     pub(crate) name: String,
+    pub(crate) definition: T,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct View {
     pub(crate) columns: Vec<String>,
     pub(crate) query: Arc<Query>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct StoredProcedure {
-    pub(crate) id: i64,
-    pub(crate) database: String,
-    pub(crate) schema: String,
-    pub(crate) name: String,
-    pub(crate) procedure: Arc<Procedure>,
+pub(crate) struct Trigger {
+    /// The table's number.
+    pub(crate) table: i64,
+    pub(crate) events: TriggerEvents,
+    pub(crate) body: Arc<Procedure>,
+    pub(crate) enabled: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -148,14 +162,23 @@ impl Object {
             Self::Table(table) => table.id,
             Self::View(view) => view.id,
             Self::Procedure(procedure) => procedure.id,
+            Self::Function(function) => function.id,
+            Self::Trigger(trigger) => trigger.id,
+            Self::Sequence(sequence) => sequence.id,
+            Self::Synonym(synonym) => synonym.id,
         }
     }
 
+    /// Schema and name.
     pub(crate) fn name(&self) -> (&str, &str) {
         match self {
             Self::Table(table) => (&table.schema, &table.name),
             Self::View(view) => (&view.schema, &view.name),
             Self::Procedure(procedure) => (&procedure.schema, &procedure.name),
+            Self::Function(function) => (&function.schema, &function.name),
+            Self::Trigger(trigger) => (&trigger.schema, &trigger.name),
+            Self::Sequence(sequence) => (&sequence.schema, &sequence.name),
+            Self::Synonym(synonym) => (&synonym.schema, &synonym.name),
         }
     }
 
@@ -165,6 +188,14 @@ impl Object {
             Self::Table(_) => ("U", "USER_TABLE"),
             Self::View(_) => ("V", "VIEW"),
             Self::Procedure(_) => ("P", "SQL_STORED_PROCEDURE"),
+            Self::Function(function) => match function.definition.body {
+                FunctionBody::Scalar { .. } => ("FN", "SQL_SCALAR_FUNCTION"),
+                FunctionBody::Inline(_) => ("IF", "SQL_INLINE_TABLE_VALUED_FUNCTION"),
+                FunctionBody::Table { .. } => ("TF", "SQL_TABLE_VALUED_FUNCTION"),
+            },
+            Self::Trigger(_) => ("TR", "SQL_TRIGGER"),
+            Self::Sequence(_) => ("SO", "SEQUENCE_OBJECT"),
+            Self::Synonym(_) => ("SN", "SYNONYM"),
         }
     }
 }
@@ -202,7 +233,8 @@ impl Catalog {
         let taken: BTreeSet<i64> = self.databases.values().map(|database| database.id).collect();
         let id = (1..=i64::MAX).find(|id| !taken.contains(id)).unwrap_or(1);
         let schemas = ["dbo", "guest", "sys", "INFORMATION_SCHEMA"].map(|s| (s.to_lowercase(), s.to_owned())).into();
-        let database = Database { name: name.to_owned(), id, cdc: false, schemas, objects: BTreeMap::new() };
+        let database =
+            Database { name: name.to_owned(), id, cdc: false, schemas, objects: BTreeMap::new(), types: BTreeMap::new() };
         self.databases.insert(name.to_lowercase(), database);
         true
     }
@@ -221,6 +253,12 @@ impl Catalog {
 
     pub(crate) fn databases(&self) -> impl Iterator<Item = &Database> {
         self.databases.values()
+    }
+
+    /// All user-defined types, by name in lower case.
+    pub(crate) fn types(&self) -> BTreeMap<String, UserType> {
+        let all = self.databases.values().flat_map(|database| &database.types);
+        all.map(|(name, ty)| (name.clone(), ty.clone())).collect()
     }
 
     pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {

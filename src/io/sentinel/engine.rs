@@ -1,11 +1,12 @@
 //! The server's state, and what expressions ask of it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
+use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 use uuid::Uuid;
 
 use super::catalog::{Catalog, DEFAULT_SCHEMA, Object, Table, same};
@@ -20,13 +21,16 @@ use super::value::{Type, Value};
 
 /// One server with one session.
 pub(crate) struct Engine {
-    store: Store,
-    pub(crate) catalog: Catalog,
+    /// Shared with the functions that expressions call: each runs in an engine of its own, in the same thread.
+    store: Arc<ReentrantMutex<Store>>,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) clock: ReplayClock,
     pub(crate) log: LogSequence,
     /// The last identity value of each table, by its id; a rollback does not take them back.
     pub(crate) identities: HashMap<i64, i64>,
     pub(crate) row_version: i64,
+    /// The next value of each sequence that was used or restarted, by its number; a rollback does not take them back.
+    pub(crate) sequences: RefCell<HashMap<i64, i128>>,
     pub(crate) session: Session,
     random: Cell<u64>,
     /// The rows of recursive queries that are running; empty between statements.
@@ -48,9 +52,7 @@ pub(crate) struct Session {
     /// `#tables`, by lower-case name.
     pub(crate) temporary: BTreeMap<String, Arc<Table>>,
     pub(crate) cursors: HashMap<String, Cursor>,
-    pub(crate) order: DateOrder,
-    pub(crate) date_first: i64,
-    pub(crate) xact_abort: bool,
+    pub(crate) options: Options,
     /// The id of the table that takes explicit identity values.
     pub(crate) identity_insert: Option<i64>,
     pub(crate) transactions: u32,
@@ -66,11 +68,47 @@ pub(crate) struct Session {
     /// The errors of the CATCH blocks that are running.
     pub(crate) caught: Vec<Caught>,
     pub(crate) try_depth: u32,
+    /// The function whose body runs here, and what it has returned.
+    pub(crate) function: Option<RunningFunction>,
+}
+
+/// A function in an engine of its own.
+pub(crate) struct RunningFunction {
+    pub(crate) returns: Type,
+    pub(crate) returned: Value,
+    /// How many procedures and functions stand around it.
+    pub(crate) level: usize,
+}
+
+/// What SET switches. A procedure's own settings end with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Options {
+    pub(crate) order: DateOrder,
+    pub(crate) date_first: i64,
+    pub(crate) xact_abort: bool,
+    pub(crate) no_count: bool,
+    /// SET NOEXEC and SET PARSEONLY.
+    pub(crate) no_execution: bool,
+    /// SET ROWCOUNT.
+    pub(crate) most_rows: Option<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            order: DateOrder::default(),
+            date_first: 7,
+            xact_abort: false,
+            no_count: false,
+            no_execution: false,
+            most_rows: None,
+        }
+    }
 }
 
 #[derive(Clone)]
 pub(crate) struct Definitions {
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) temporary: BTreeMap<String, Arc<Table>>,
 }
 
@@ -79,14 +117,34 @@ pub(crate) struct Definitions {
 pub(crate) struct Frame {
     pub(crate) procedure: Option<String>,
     pub(crate) variables: HashMap<String, (Type, Value)>,
+    /// Table variables, and in a trigger `inserted` and `deleted`.
     pub(crate) tables: HashMap<String, Arc<Table>>,
+    /// Those that belong to the caller.
+    pub(crate) lent: BTreeSet<String>,
     pub(crate) identity: Option<Value>,
+    pub(crate) trigger: Option<RunningTrigger>,
+}
+
+/// A trigger whose body runs.
+pub(crate) struct RunningTrigger {
+    pub(crate) id: i64,
+    /// The columns that its statement sets; `None` for INSERT, which sets all.
+    pub(crate) set: Option<Vec<String>>,
+}
+
+impl Frame {
+    /// The tables that end with it.
+    pub(crate) fn into_tables(self) -> impl Iterator<Item = Arc<Table>> {
+        let lent = self.lent;
+        self.tables.into_iter().filter(move |(name, _)| !lent.contains(name)).map(|(_, table)| table)
+    }
 }
 
 pub(crate) struct Cursor {
     pub(crate) query: Arc<Query>,
     pub(crate) rows: Option<Vec<Row>>,
-    pub(crate) types: Vec<Type>,
+    /// Names and types.
+    pub(crate) columns: Vec<(String, Type)>,
     /// From 1; 0 before the first row.
     pub(crate) at: i64,
 }
@@ -94,6 +152,7 @@ pub(crate) struct Cursor {
 #[derive(Clone)]
 pub(crate) struct Caught {
     pub(crate) error: SqlError,
+    pub(crate) file: Arc<str>,
     pub(crate) line: u32,
     pub(crate) procedure: Option<String>,
 }
@@ -105,9 +164,7 @@ impl Session {
             frames: vec![Frame::default()],
             temporary: BTreeMap::new(),
             cursors: HashMap::new(),
-            order: DateOrder::default(),
-            date_first: 7,
-            xact_abort: false,
+            options: Options::default(),
             identity_insert: None,
             transactions: 0,
             doomed: false,
@@ -119,6 +176,7 @@ impl Session {
             fetch_status: -1,
             caught: Vec::new(),
             try_depth: 0,
+            function: None,
         }
     }
 }
@@ -126,24 +184,45 @@ impl Session {
 impl Engine {
     pub(crate) fn new(clock: ReplayClock) -> rusqlite::Result<Self> {
         Ok(Self {
-            store: Store::open()?,
-            catalog: Catalog::new(),
+            store: Arc::new(ReentrantMutex::new(Store::open()?)),
+            catalog: Arc::new(Catalog::new()),
             clock,
             log: LogSequence::new(),
             identities: HashMap::new(),
             row_version: 2000,
+            sequences: RefCell::default(),
             session: Session::new("master"),
             random: Cell::new(0x5EED_71DE_3A17_E501),
             recursions: RefCell::default(),
         })
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
+    /// An engine on the same tables for another session. What it gives out (numbers, times) is not missed here.
+    pub(crate) fn with_session(&self, session: Session) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            catalog: Arc::clone(&self.catalog),
+            clock: self.clock,
+            log: LogSequence::new(),
+            identities: HashMap::new(),
+            row_version: self.row_version,
+            sequences: RefCell::default(),
+            session,
+            random: Cell::new(self.random.get()),
+            recursions: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn store(&self) -> ReentrantMutexGuard<'_, Store> {
+        self.store.lock()
+    }
+
+    pub(crate) fn catalog_mut(&mut self) -> &mut Catalog {
+        Arc::make_mut(&mut self.catalog)
     }
 
     pub(crate) fn conversion(&self) -> Conversion {
-        Conversion::implicit(self.session.order)
+        Conversion::implicit(self.session.options.order)
     }
 
     pub(crate) fn now(&self) -> NaiveDateTime {
@@ -151,7 +230,7 @@ impl Engine {
     }
 
     pub(crate) fn date_first(&self) -> i64 {
-        self.session.date_first
+        self.session.options.date_first
     }
 
     /// The next number of a sequence that every run repeats (splitmix64).
@@ -229,7 +308,7 @@ impl Engine {
             "IDENTITY" => self.session.identity.clone(),
             "TRANCOUNT" => Value::Int(i64::from(self.session.transactions)),
             "FETCH_STATUS" => Value::Int(self.session.fetch_status),
-            "DATEFIRST" => Value::Int(self.session.date_first),
+            "DATEFIRST" => Value::Int(self.session.options.date_first),
             "NESTLEVEL" => Value::Int(i64::try_from(self.session.frames.len()).unwrap_or(1) - 1),
             "SPID" => Value::Int(51),
             "MAX_PRECISION" => Value::Int(38),
@@ -265,8 +344,22 @@ impl Engine {
         &self.session.database
     }
 
-    /// A table, view or procedure by name, seen from a database. `Ok(None)` when there is none.
+    /// Whether the statement that fires the running trigger sets a column.
+    pub(crate) fn sets(&self, column: &str) -> bool {
+        let trigger = self.frame().and_then(|frame| frame.trigger.as_ref());
+        trigger.is_some_and(|trigger| trigger.set.as_ref().is_none_or(|set| set.iter().any(|name| same(name, column))))
+    }
+
+    /// An object by name, seen from a database; of a synonym the object that it stands for. `Ok(None)` when there is none.
     pub(crate) fn find_object(&self, database: &str, name: &ObjectName) -> SqlResult<Option<&Object>> {
+        match self.find_named(database, name)? {
+            Some(Object::Synonym(synonym)) => self.find_named(&synonym.database, &synonym.definition),
+            found => Ok(found),
+        }
+    }
+
+    /// As [`Self::find_object`], but a synonym is itself.
+    pub(crate) fn find_named(&self, database: &str, name: &ObjectName) -> SqlResult<Option<&Object>> {
         if name.name.starts_with(['#', '@']) {
             return Ok(None);
         }
@@ -283,8 +376,7 @@ impl Engine {
         let lower = name.to_lowercase();
         match name.chars().next() {
             Some('#') => self.session.temporary.get(&lower),
-            Some('@') => self.frame().and_then(|frame| frame.tables.get(&lower)),
-            _ => None,
+            _ => self.frame().and_then(|frame| frame.tables.get(&lower)),
         }
     }
 
@@ -324,7 +416,7 @@ impl Engine {
     }
 
     pub(crate) fn definitions(&self) -> Definitions {
-        Definitions { catalog: self.catalog.clone(), temporary: self.session.temporary.clone() }
+        Definitions { catalog: Arc::clone(&self.catalog), temporary: self.session.temporary.clone() }
     }
 }
 

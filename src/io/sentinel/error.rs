@@ -66,13 +66,15 @@ pub(crate) struct SqlError {
     pub(crate) hint: Option<String>,
     /// It was thrown: the batch ends with it.
     pub(crate) thrown: bool,
+    /// It came out of a trigger: the open transaction ends with it.
+    pub(crate) dooms: bool,
 }
 
 pub(crate) type SqlResult<T> = Result<T, SqlError>;
 
 impl SqlError {
     pub(crate) fn new(number: i32, message: impl Into<String>) -> Self {
-        Self { number, severity: 16, state: 1, message: message.into(), hint: None, thrown: false }
+        Self { number, severity: 16, state: 1, message: message.into(), hint: None, thrown: false, dooms: false }
     }
 
     #[must_use]
@@ -103,7 +105,18 @@ impl SqlError {
 
     /// Whether SQL Server gives up the whole batch for it, not only the statement.
     pub(crate) fn ends_batch(&self) -> bool {
-        matches!(self.number, 102 | 137 | 207 | 208 | 241 | 242 | 245 | 295 | 2812 | 4104 | 8114 | 40_000..50_000)
+        self.ends_transaction() || self.is_ours() || matches!(self.number, 102 | 137 | 207 | 208 | 4104)
+    }
+
+    /// Whether it takes the open transaction along: what could not be converted, nesting without an end, a rollback in a
+    /// trigger.
+    pub(crate) fn ends_transaction(&self) -> bool {
+        self.dooms || matches!(self.number, 217 | 241 | 242 | 245 | 295 | 3609 | 8114)
+    }
+
+    /// Whether it is the embedded server that cannot go on: no script can handle that.
+    pub(crate) fn is_ours(&self) -> bool {
+        (40_000..50_000).contains(&self.number)
     }
 }
 

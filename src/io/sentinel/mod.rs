@@ -20,6 +20,7 @@ mod clock;
 mod debezium;
 mod engine;
 mod error;
+mod foresight;
 mod function;
 mod lsn;
 mod plan;
@@ -30,19 +31,16 @@ mod syntax;
 mod system_views;
 mod value;
 
-use std::collections::BTreeSet;
-
 pub use capture::{CapturedChange, CapturedColumn, CapturedRow, CapturedTransaction, DefaultValue, Operation};
 pub use clock::ReplayClock;
 pub use debezium::{Debezium, Keying, Record};
 pub use error::{ScriptError, SentinelError};
 pub use read::Tables;
 pub use session::{Observer, OnError, ResultSet};
-pub use syntax::Script;
+pub use syntax::{Nowhere, Script, Surroundings};
 pub use value::{Numeric, Type, Value};
 
-use catalog::Object;
-use syntax::ast::{InsertSource, Kind, Statement};
+pub(crate) use foresight::visit;
 
 /// One server: databases, change data capture, log, clock.
 pub struct Sentinel {
@@ -82,16 +80,24 @@ impl Sentinel {
     /// # Errors
     /// Everything in the script that cannot be understood or is not supported.
     pub fn parse(&self, name: &str, text: &str) -> Result<Script, Vec<ScriptError>> {
-        self.parse_after(&[], name, text)
+        self.parse_after(&[], name, text, &Nowhere)
     }
 
-    /// As [`Self::parse`], for a script that runs after others that have not run yet: what they make is there for it.
+    /// As [`Self::parse`], for a script that runs after others that have not run yet: what they make is there for it. Files
+    /// that it reads in and variables of the environment come from its surroundings.
     ///
     /// # Errors
     /// Everything in the script that cannot be understood or is not supported.
-    pub fn parse_after(&self, earlier: &[Script], name: &str, text: &str) -> Result<Script, Vec<ScriptError>> {
-        let script = syntax::parse(name, text)?;
-        let errors = self.unknown_procedures(&script, earlier);
+    pub fn parse_after(
+        &self,
+        earlier: &[Script],
+        name: &str,
+        text: &str,
+        surroundings: &dyn Surroundings,
+    ) -> Result<Script, Vec<ScriptError>> {
+        let known = earlier.last().map_or_else(|| self.engine.catalog.types(), |script| script.types.clone());
+        let script = syntax::parse(name, text, known, surroundings)?;
+        let errors = foresight::errors(&self.engine.catalog, &script, earlier);
         if errors.is_empty() { Ok(script) } else { Err(errors) }
     }
 
@@ -148,62 +154,6 @@ impl Sentinel {
     pub fn rows_where(&self, table: (&str, &str, &str), column: &str, keys: &[&str]) -> Result<ResultSet, SentinelError> {
         self.engine.rows_where(table, column, keys)
     }
-
-    /// Calls of system procedures that are not supported: known before anything runs.
-    fn unknown_procedures(&self, script: &Script, earlier: &[Script]) -> Vec<ScriptError> {
-        let mut made = BTreeSet::new();
-        let mut called: Vec<(&Statement, &str)> = Vec::new();
-        let mut dynamic = false;
-        for script in earlier.iter().chain([script]) {
-            // what an earlier one calls was looked at before
-            called.clear();
-            for statement in script.batches.iter().flat_map(|batch| &batch.statements) {
-                visit(statement, &mut |statement| match &statement.kind {
-                    Kind::CreateProcedure { name, .. } => {
-                        made.insert(name.name.to_lowercase());
-                    }
-                    Kind::ExecuteText(_) => dynamic = true,
-                    Kind::Execute(execute) => {
-                        dynamic |= execute.procedure.name.eq_ignore_ascii_case("sp_executesql");
-                        called.push((statement, &execute.procedure.name));
-                    }
-                    _ => {}
-                });
-            }
-        }
-        let there = |name: &str| {
-            self.engine.catalog.databases().any(|database| {
-                database.objects.values().any(|o| matches!(o, Object::Procedure(_)) && catalog::same(o.name().1, name))
-            })
-        };
-        let mut errors = Vec::new();
-        for (statement, name) in called {
-            if made.contains(&name.to_lowercase()) || there(name) {
-                continue;
-            }
-            let message = match session::system_procedure(name) {
-                Some(true) => continue,
-                Some(false) => format!("the system procedure {name} is not supported by the embedded Sentinel"),
-                // Text that is executed may make it.
-                None if dynamic => continue,
-                None => format!("there is no procedure {name}, and no script up to here makes it"),
-            };
-            let hint = if statement.text.to_ascii_uppercase().starts_with("EXEC") {
-                "procedures are made with CREATE PROCEDURE, in this script or one before it".to_owned()
-            } else {
-                format!("a statement that begins with no keyword calls a procedure: is {name} misspelt?")
-            };
-            errors.push(ScriptError {
-                file: script.name.clone(),
-                line: statement.line,
-                statement: statement.text.to_string(),
-                number: None,
-                message,
-                hint: Some(hint),
-            });
-        }
-        errors
-    }
 }
 
 /// Runs a step of a recursion, on more stack when little is left.
@@ -211,27 +161,4 @@ pub(crate) fn deeper<T>(step: impl FnOnce() -> T) -> T {
     const LEAST: usize = 256 * 1024;
     const MORE: usize = 4 * 1024 * 1024;
     stacker::maybe_grow(LEAST, MORE, step)
-}
-
-/// Calls `found` for a statement and all statements in it.
-fn visit<'s>(statement: &'s Statement, found: &mut dyn FnMut(&'s Statement)) {
-    found(statement);
-    match &statement.kind {
-        Kind::Block(list) => list.iter().for_each(|inner| visit(inner, found)),
-        Kind::If { then, otherwise, .. } => {
-            visit(then, found);
-            if let Some(otherwise) = otherwise {
-                visit(otherwise, found);
-            }
-        }
-        Kind::While { body, .. } => visit(body, found),
-        Kind::Try { body, catch } => body.iter().chain(catch).for_each(|inner| visit(inner, found)),
-        Kind::CreateProcedure { procedure, .. } => procedure.body.iter().for_each(|inner| visit(inner, found)),
-        Kind::Insert(insert) => {
-            if let InsertSource::Execute(inner) = &insert.source {
-                visit(inner, found);
-            }
-        }
-        _ => {}
-    }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
@@ -44,7 +44,16 @@ fn cargo_test(cargo_args: &[OsString], args: &[&str]) -> anyhow::Result<bool> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
     command.args(["test", "--workspace"]).args(cargo_args).args(args);
-    eprintln!("\n== {command:?}");
+    // `cargo run` tells a program of its package, and some build scripts would run again at each change of that
+    for (name, _) in env::vars_os().filter(|(name, _)| is_of_the_package(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    let told: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    eprintln!("\n== cargo {}", told.join(" "));
     let status = command.status().with_context(|| format!("cannot run {}", cargo.display()))?;
     Ok(status.success())
+}
+
+fn is_of_the_package(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }

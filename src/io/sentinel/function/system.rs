@@ -102,6 +102,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             _ => Value::Null,
         })
     }),
+    lenient("UPDATE", 1, 1, |_| Type::Bit, |c| Ok(Value::Bit(c.engine.sets(&c.text(0)?)))),
+    lenient("TRIGGER_NESTLEVEL", 0, 3, int, |c| Ok(Value::Int(c.engine.trigger_level()))),
     lenient("FULLTEXTSERVICEPROPERTY", 1, 1, int, |_| Ok(Value::Int(0))),
     lenient("CURRENT_USER", 0, 0, name_type, |_| Ok(Value::text("dbo"))),
     lenient("SESSION_USER", 0, 0, name_type, |_| Ok(Value::text("dbo"))),

@@ -2,18 +2,18 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::super::catalog::same;
+use super::super::catalog::{Object, same};
 use super::super::deeper;
 use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::function;
-use super::super::syntax::ast::{Arithmetic, Expr, Query};
-use super::super::value::numeric::MAX_PRECISION;
-use super::super::value::ty::Class;
+use super::super::syntax::ast::{Expr, FunctionBody, ObjectName, Query};
 use super::super::value::{Type, Value};
 use super::aggregate::AggregatePlan;
-use super::expr::{Bound, SubPlan};
+use super::expr::{Bound, SubPlan, UserFunction};
+use super::operators::{arithmetic, cast, comparable, convert, for_comparison};
 use super::query::CteScope;
 use super::window::WindowPlan;
 
@@ -79,10 +79,18 @@ impl<'e> Binder<'e> {
         deeper(|| self.bind(expr))
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of expression")]
     fn bind(&mut self, expr: &Expr) -> SqlResult<(Bound, Type)> {
         Ok(match expr {
             Expr::Literal(value, ty) => (Bound::Constant(value.clone()), *ty),
             Expr::Column(parts) => self.column(parts)?,
+            Expr::Quoted(name) => match self.column(std::slice::from_ref(name)) {
+                Err(error) if error.number == 207 => {
+                    let length = u32::try_from(name.chars().count().max(1)).ok();
+                    (Bound::Constant(Value::text(name.as_str())), Type::VarChar(length))
+                }
+                column => column?,
+            },
             Expr::Variable(name) => (Bound::Variable(name.clone()), self.engine.variable_type(name)?),
             Expr::Global(name) => (Bound::Global(name.clone()), Engine::global_type(name)),
             Expr::Negate(value) => {
@@ -170,6 +178,16 @@ impl<'e> Binder<'e> {
                 (Bound::Convert { value, from, to: *ty, style, explicit: true, forgiving: *forgiving }, *ty)
             }
             Expr::Call { name, arguments } => self.call(name, arguments)?,
+            Expr::UserCall { name, arguments } => {
+                let function = self.user_function(name)?;
+                let arguments = self.user_arguments(&function, arguments)?;
+                let FunctionBody::Scalar { ty, .. } = function.definition.body else { return Err(no_function(name)) };
+                (Bound::UserCall { function, arguments }, ty)
+            }
+            Expr::NextValue(name) => match self.engine.find_object(&self.database, name)? {
+                Some(Object::Sequence(sequence)) => (Bound::NextValue(Arc::clone(sequence)), sequence.definition.ty),
+                _ => return Err(SqlError::unknown_object(name)),
+            },
             Expr::Aggregate(aggregate) => self.aggregate(aggregate)?,
             Expr::Window(window) => self.window(window)?,
         })
@@ -268,6 +286,34 @@ impl<'e> Binder<'e> {
         Ok((Bound::Case { branches, otherwise }, ty))
     }
 
+    pub(crate) fn user_function(&self, name: &ObjectName) -> SqlResult<UserFunction> {
+        match self.engine.find_object(&self.database, name)? {
+            Some(Object::Function(function)) => Ok(Arc::clone(function)),
+            _ => Err(no_function(name)),
+        }
+    }
+
+    /// The arguments of a user-defined function as its parameters take them.
+    pub(crate) fn user_arguments(&mut self, function: &UserFunction, given: &[Option<Expr>]) -> SqlResult<Vec<Bound>> {
+        let parameters = &function.definition.parameters;
+        if parameters.len() != given.len() {
+            let (number, few) =
+                if given.len() < parameters.len() { (313, "An insufficient number of") } else { (8144, "Too many") };
+            let message =
+                format!("{few} arguments were supplied for the procedure or function {}.{}.", function.schema, function.name);
+            return Err(SqlError::new(number, message));
+        }
+        let mut arguments = Vec::with_capacity(given.len());
+        for (parameter, given) in parameters.iter().zip(given) {
+            let (bound, from) = match given.as_ref().or(parameter.default.as_ref()) {
+                Some(value) => self.expr(value)?,
+                None => (Bound::Constant(Value::Null), Type::Null),
+            };
+            arguments.push(cast(bound, from, parameter.ty));
+        }
+        Ok(arguments)
+    }
+
     fn call(&mut self, name: &str, arguments: &[Expr]) -> SqlResult<(Bound, Type)> {
         let bound: Vec<(Bound, Type)> = arguments.iter().map(|a| self.expr(a)).collect::<SqlResult<_>>()?;
         match name {
@@ -311,161 +357,10 @@ impl<'e> Binder<'e> {
     }
 }
 
-/// The value in another type, where that makes a difference.
-pub(crate) fn convert(value: Bound, from: Type, to: Type) -> Bound {
-    let needless = from == to
-        || to == Type::Null
-        || from.is_text() && to.is_text()
-        || from.class() == Class::Integer && to.class() == Class::Integer && from != Type::Bit && to != Type::Bit;
-    if needless {
-        return value;
-    }
-    Bound::Convert { value: Box::new(value), from, to, style: None, explicit: false, forgiving: false }
-}
-
-/// The value in exactly this type, cut to its length.
-pub(crate) fn cast(value: Bound, from: Type, to: Type) -> Bound {
-    if from == to || to == Type::Null {
-        return value;
-    }
-    Bound::Convert { value: Box::new(value), from, to, style: None, explicit: true, forgiving: false }
-}
-
-/// Both sides such that they can be compared. Exact numbers, and text with text, need no conversion, which leaves
-/// columns bare for look-ups.
-fn comparable(left: Bound, left_type: Type, right: Bound, right_type: Type) -> SqlResult<(Bound, Bound)> {
-    let common = left_type.common(right_type);
-    if left_type != Type::Null && right_type != Type::Null {
-        let clash = (left_type.class() == Class::Date || matches!(left_type, Type::Time(_))) && right_type.is_number()
-            || (right_type.class() == Class::Date || matches!(right_type, Type::Time(_))) && left_type.is_number();
-        if clash {
-            let (a, b) = (left_type.family(), right_type.family());
-            return Err(SqlError::new(206, format!("Operand type clash: {a} is incompatible with {b}")));
-        }
-    }
-    Ok((for_comparison(left, left_type, common), for_comparison(right, right_type, common)))
-}
-
-fn for_comparison(value: Bound, from: Type, common: Type) -> Bound {
-    let exact = |ty: Type| matches!(ty.class(), Class::Integer | Class::Decimal);
-    if exact(from) && exact(common) || from.class() == common.class() {
-        return value;
-    }
-    // Text is compared as the other side's type, but a decimal keeps all its digits.
-    let to = match common {
-        Type::Decimal { .. } if from.is_text() => Type::decimal(MAX_PRECISION, common.digits().1),
-        other => other,
-    };
-    convert(value, from, to)
-}
-
-/// The digits that an operand takes: a whole-number constant only as many as it has.
-fn operand_digits(value: &Bound, ty: Type) -> (u8, u8) {
-    match value {
-        Bound::Constant(Value::Int(n)) => {
-            let digits = n.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
-            (u8::try_from(digits).unwrap_or(19), 0)
-        }
-        _ => ty.digits(),
-    }
-}
-
-pub(crate) fn arithmetic(operator: Arithmetic, left: (Bound, Type), right: (Bound, Type)) -> SqlResult<(Bound, Type)> {
-    let ((left, left_type), (right, right_type)) = (left, right);
-    let common = left_type.common(right_type);
-    let ty = match common.class() {
-        Class::Null => Type::Null,
-        Class::Text if operator == Arithmetic::Add => {
-            let length = left_type.text_length().zip(right_type.text_length()).map(|(a, b)| a.saturating_add(b));
-            match common {
-                Type::NChar(_) | Type::NVarChar(_) => Type::NVarChar(length.filter(|n| *n <= 4000)),
-                _ => Type::VarChar(length.filter(|n| *n <= 8000)),
-            }
-        }
-        Class::Decimal if common.is_money() => Type::Money,
-        Class::Decimal => {
-            let (a, b) = (operand_digits(&left, left_type), operand_digits(&right, right_type));
-            // Text counts as the other side's type.
-            let a = if left_type.is_text() { b } else { a };
-            let b = if right_type.is_text() { a } else { b };
-            decimal_result(operator, a, b)
-        }
-        Class::Integer if common == Type::Bit => Type::Int,
-        Class::Integer | Class::Float | Class::Binary => common,
-        Class::DateTime if matches!(common, Type::DateTime | Type::SmallDateTime) => Type::DateTime,
-        _ => {
-            let (a, b) = (left_type.family(), right_type.family());
-            let error = if common.is_text() {
-                let word = format!("{operator:?}").to_lowercase();
-                SqlError::new(402, format!("The data types {a} and {b} are incompatible in the {word} operator."))
-            } else {
-                SqlError::new(206, format!("Operand type clash: {a} is incompatible with {b}"))
-            };
-            return Err(error.with_hint("DATEADD moves dates; CAST makes numbers of text"));
-        }
-    };
-    if common.class() == Class::Null {
-        return Ok((Bound::Constant(Value::Null), Type::Int));
-    }
-    let operand = |value: Bound, from: Type| match ty.class() {
-        // A number added to a DATETIME counts days.
-        Class::DateTime if from.is_number() => value,
-        Class::Decimal if from.is_text() => convert(value, from, if ty.is_money() { ty } else { common }),
-        Class::Decimal | Class::Integer if from.class() <= Class::Decimal && !from.is_text() => value,
-        _ => convert(value, from, ty),
-    };
-    let pair = (operand(left, left_type), operand(right, right_type));
-    Ok((Bound::Arithmetic(operator, Box::new(pair), ty, (left_type, right_type)), ty))
-}
-
-/// Precision and scale of a decimal result, by SQL Server's rules.
-fn decimal_result(operator: Arithmetic, (p1, s1): (u8, u8), (p2, s2): (u8, u8)) -> Type {
-    let [p1, s1, p2, s2] = [p1, s1, p2, s2].map(i32::from);
-    let most = i32::from(MAX_PRECISION);
-    let (precision, scale) = match operator {
-        Arithmetic::Multiply => (p1 + p2 + 1, s1 + s2),
-        Arithmetic::Divide => {
-            let scale = (s1 + p2 + 1).max(6);
-            (p1 - s1 + s2 + scale, scale)
-        }
-        Arithmetic::Modulo => {
-            let scale = s1.max(s2);
-            ((p1 - s1).min(p2 - s2) + scale, scale)
-        }
-        _ => {
-            let scale = s1.max(s2);
-            ((p1 - s1).max(p2 - s2) + scale + 1, scale)
-        }
-    };
-    let scale = if precision <= most {
-        scale
-    } else if matches!(operator, Arithmetic::Multiply | Arithmetic::Divide) {
-        let whole = precision - scale;
-        scale.min((most - whole).max(6))
-    } else {
-        scale.min((most - (p1 - s1).max(p2 - s2)).max(0))
-    };
-    let digit = |n: i32| u8::try_from(n.clamp(0, most)).unwrap_or(MAX_PRECISION);
-    Type::decimal(digit(precision).max(1), digit(scale))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn decimal_results_have_the_documented_digits() {
-        for (operator, a, b, expected) in [
-            (Arithmetic::Add, (18, 2), (18, 2), (19, 2)),
-            (Arithmetic::Multiply, (18, 2), (5, 4), (24, 6)),
-            (Arithmetic::Divide, (18, 2), (3, 0), (22, 6)),
-            (Arithmetic::Divide, (18, 2), (10, 0), (29, 13)),
-            (Arithmetic::Divide, (38, 10), (38, 10), (38, 6)),
-            (Arithmetic::Multiply, (38, 10), (38, 10), (38, 6)),
-            (Arithmetic::Modulo, (5, 2), (3, 0), (5, 2)),
-        ] {
-            let (precision, scale) = expected;
-            assert_eq!(decimal_result(operator, a, b), Type::decimal(precision, scale), "{operator:?} {a:?} {b:?}");
-        }
-    }
+fn no_function(name: &ObjectName) -> SqlError {
+    let message = format!(
+        "Cannot find either column \"{}\" or the user-defined function or aggregate \"{name}\", or the name is ambiguous.",
+        name.schema.as_deref().unwrap_or_default()
+    );
+    SqlError::new(4121, message)
 }

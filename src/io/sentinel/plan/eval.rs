@@ -194,6 +194,11 @@ impl<'a> Env<'a> {
                     converted => converted?,
                 }
             }
+            Bound::UserCall { function, arguments } => {
+                let values = arguments.iter().map(|argument| self.eval(argument)).collect::<SqlResult<Vec<_>>>()?;
+                self.engine.call_function(function, values)?
+            }
+            Bound::NextValue(sequence) => self.engine.next_value(sequence)?,
             Bound::Call { function, arguments, types } => {
                 let mut values = Vec::with_capacity(arguments.len());
                 for argument in arguments {

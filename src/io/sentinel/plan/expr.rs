@@ -3,9 +3,11 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::super::catalog::Defined;
 use super::super::function::Function;
-use super::super::syntax::ast::{Arithmetic, Comparison};
+use super::super::syntax::ast::{self, Arithmetic, Comparison, Sequence};
 use super::super::value::compare::Key;
 use super::super::value::{Type, Value};
 use super::query::QueryPlan;
@@ -81,7 +83,15 @@ pub(crate) enum Bound {
         arguments: Vec<Bound>,
         types: Vec<Type>,
     },
+    UserCall {
+        function: UserFunction,
+        arguments: Vec<Bound>,
+    },
+    NextValue(Arc<Defined<Sequence>>),
 }
+
+/// A function that a script has made.
+pub(crate) type UserFunction = Arc<Defined<Arc<ast::Function>>>;
 
 /// A query inside an expression. Its rows are kept when they do not hang on the row outside.
 #[derive(Debug)]
@@ -104,6 +114,7 @@ impl Bound {
             | Self::Window(_)
             | Self::Variable(_)
             | Self::Global(_)
+            | Self::NextValue(_)
             | Self::Exists(_)
             | Self::Scalar(_) => {}
             Self::Negate(a, _) | Self::BitNot(a) | Self::Not(a) | Self::IsNull(a, _) => a.walk(visit),
@@ -145,7 +156,7 @@ impl Bound {
                     style.walk(visit);
                 }
             }
-            Self::Call { arguments, .. } => arguments.iter().for_each(|b| b.walk(visit)),
+            Self::Call { arguments, .. } | Self::UserCall { arguments, .. } => arguments.iter().for_each(|b| b.walk(visit)),
         }
     }
 
@@ -190,7 +201,11 @@ impl Bound {
                     style.walk_mut(visit);
                 }
             }
-            Self::Call { arguments, .. } => arguments.iter_mut().for_each(|b| b.walk_mut(visit)),
+            Self::Call { arguments, .. } | Self::UserCall { arguments, .. } => {
+                for argument in arguments {
+                    argument.walk_mut(visit);
+                }
+            }
             // Subqueries count columns from another row: expressions with one are never moved.
             _ => {}
         }

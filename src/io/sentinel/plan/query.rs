@@ -7,9 +7,10 @@ use super::super::error::{SqlError, SqlResult};
 use super::super::syntax::ast::{Body, Cte, Expr, OrderItem, Query, Select, SelectItem, SetOperator, Top};
 use super::super::value::{Type, Value};
 use super::aggregate::AggregatePlan;
-use super::bind::{Binder, Collected, Scope, arithmetic, convert};
+use super::bind::{Binder, Collected, Scope};
 use super::expr::{Bound, SubPlan};
 use super::from::FromPlan;
+use super::operators::{arithmetic, cast, convert};
 use super::window::WindowPlan;
 
 #[derive(Clone, Debug)]
@@ -340,7 +341,7 @@ impl Binder<'_> {
                 }
                 items.push(if ty.is_text() && to.is_text() {
                     // Text that is too long is cut when it is assigned to a variable.
-                    super::bind::cast(bound, ty, to)
+                    cast(bound, ty, to)
                 } else {
                     convert(bound, ty, to)
                 });
@@ -359,7 +360,7 @@ fn names_table(body: &Body, name: &str) -> bool {
         match table {
             TableRef::Named { name: table, .. } => table.schema.is_none() && same(&table.name, name),
             TableRef::Derived { query, .. } => names_table(&query.body, name),
-            TableRef::Function { .. } => false,
+            TableRef::Function { .. } | TableRef::UserFunction { .. } => false,
             TableRef::Join { left, right, .. } | TableRef::Apply { left, right, .. } => {
                 in_from(left, name) || in_from(right, name)
             }

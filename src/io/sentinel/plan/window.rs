@@ -7,9 +7,10 @@ use super::super::syntax::ast::{OrderItem, Window, WindowFunction};
 use super::super::value::compare::Key;
 use super::super::value::{Type, Value};
 use super::aggregate::AggregatePlan;
-use super::bind::{Binder, convert};
+use super::bind::Binder;
 use super::eval::Env;
 use super::expr::Bound;
+use super::operators::convert;
 use super::run::{Work, compare_keys};
 
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ fn missing(name: &str) -> SqlError {
 
 impl Engine {
     pub(super) fn declare_cursor(&mut self, name: &str, query: &Arc<Query>) {
-        let cursor = Cursor { query: Arc::clone(query), rows: None, types: Vec::new(), at: 0 };
+        let cursor = Cursor { query: Arc::clone(query), rows: None, columns: Vec::new(), at: 0 };
         self.session.cursors.insert(name.to_owned(), cursor);
     }
 
@@ -26,7 +26,7 @@ impl Engine {
                 return Err(SqlError::new(16905, "The cursor is already open."));
             }
             cursor.rows = Some(rows);
-            cursor.types = columns.iter().map(|column| column.ty).collect();
+            cursor.columns = columns.into_iter().map(|column| (column.name, column.ty)).collect();
             cursor.at = 0;
         }
         Ok(())
@@ -67,23 +67,25 @@ impl Engine {
             },
         };
         let at = at.clamp(0, count.saturating_add(1));
-        let (row, types) = match self.session.cursors.get_mut(name) {
+        let (row, columns) = match self.session.cursors.get_mut(name) {
             Some(cursor) => {
                 cursor.at = at;
                 let place = usize::try_from(at - 1).ok();
                 let row = place.and_then(|place| cursor.rows.as_ref().and_then(|rows| rows.get(place)).cloned());
-                (row, cursor.types.clone())
+                (row, cursor.columns.clone())
             }
             None => (None, Vec::new()),
         };
         let Some(row) = row else {
             self.session.fetch_status = -1;
+            self.session.row_count = 0;
             return Ok(());
         };
         self.session.fetch_status = 0;
+        self.session.row_count = 1;
         if into.is_empty() {
-            let columns = types.into_iter().map(|ty| (String::new(), ty)).collect();
             observer.rows(&ResultSet { columns, rows: vec![row] });
+            self.tell_affected(observer);
             return Ok(());
         }
         if into.len() != row.len() {
@@ -92,7 +94,7 @@ impl Engine {
                 "Cursorfetch: The number of variables declared in the INTO list must match that of selected columns.",
             ));
         }
-        for (variable, (value, from)) in into.iter().zip(row.iter().zip(types)) {
+        for (variable, (value, (_, from))) in into.iter().zip(row.iter().zip(columns)) {
             let to = self.variable_type(variable)?;
             let value = self.as_variable(value, from, to)?;
             self.set_variable(variable, value)?;

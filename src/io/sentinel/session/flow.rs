@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use chrono::{NaiveTime, TimeDelta};
 
-use super::super::deeper;
 use super::super::engine::{Caught, Engine};
 use super::super::error::{SqlError, SqlResult};
 use super::super::plan::{Binder, Env};
@@ -13,6 +12,7 @@ use super::super::syntax::ast::{Arithmetic, Declaration, Expr, Kind, Statement};
 use super::super::value::convert::Conversion;
 use super::super::value::temporal::{self, DateOrder};
 use super::super::value::{Type, Value};
+use super::super::{deeper, visit};
 use super::{Context, Flow, Run, Thrown};
 
 /// Procedures may call each other so deep, as in SQL Server; blocks nest less.
@@ -32,7 +32,7 @@ impl Engine {
     fn run_kind(&mut self, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
         let thrown = |engine: &Self, error: SqlError| {
             let procedure = engine.session.frames.last().and_then(|frame| frame.procedure.clone());
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure })
+            Box::new(Thrown { procedure, ..Thrown::at(statement, error) })
         };
         context.budget = context.budget.saturating_sub(1);
         if context.budget == 0 {
@@ -43,14 +43,23 @@ impl Engine {
             let error = SqlError::unsupported(format!("more than {MAX_DEPTH} statements inside each other"));
             return Err(thrown(self, error.with_hint("do procedures call each other without an end?")));
         }
+        if self.session.options.no_execution && !matches!(statement.kind, Kind::SetOption { .. }) {
+            return Ok(Flow::Next);
+        }
         match &statement.kind {
+            Kind::Label(_) => Ok(Flow::Next),
+            Kind::Goto(label) => Ok(Flow::Goto(Arc::clone(label))),
             Kind::Block(statements) => self.run_list(statements, context),
             Kind::If { condition, then, otherwise } => {
                 let holds = self.holds(condition).map_err(|error| thrown(self, error))?;
-                match (holds, otherwise) {
-                    (true, _) => self.run_branch(then, context),
-                    (false, Some(otherwise)) => self.run_branch(otherwise, context),
-                    (false, None) => Ok(Flow::Next),
+                (self.session.row_count, self.session.error) = (0, 0);
+                let (taken, skipped) = if holds { (Some(then), otherwise.as_ref()) } else { (otherwise.as_ref(), Some(then)) };
+                if let Some(skipped) = skipped {
+                    self.declare_skipped(skipped).map_err(|error| thrown(self, error))?;
+                }
+                match taken {
+                    Some(taken) => self.run_branch(taken, context),
+                    None => Ok(Flow::Next),
                 }
             }
             Kind::While { condition, body } => {
@@ -58,13 +67,23 @@ impl Engine {
                     match self.run_branch(body, context)? {
                         Flow::Next | Flow::Continue => {}
                         Flow::Break => break,
-                        leave @ Flow::Return(_) => return Ok(leave),
+                        leave @ (Flow::Return(_) | Flow::Goto(_)) => return Ok(leave),
                     }
                 }
+                self.declare_skipped(body).map_err(|error| thrown(self, error))?;
                 Ok(Flow::Next)
             }
             Kind::Break => Ok(Flow::Break),
             Kind::Continue => Ok(Flow::Continue),
+            Kind::Return(value) if self.session.function.is_some() => {
+                let ty = self.session.function.as_ref().map_or(Type::Null, |function| function.returns);
+                let returned =
+                    value.as_ref().map(|value| self.value(value, ty)).transpose().map_err(|error| thrown(self, error))?;
+                if let (Some(function), Some(returned)) = (&mut self.session.function, returned) {
+                    function.returned = returned;
+                }
+                Ok(Flow::Return(0))
+            }
             Kind::Return(value) => {
                 let code = match value {
                     Some(value) => self.value(value, Type::Int).map_err(|error| thrown(self, error))?,
@@ -74,8 +93,8 @@ impl Engine {
             }
             Kind::Try { body, catch } => self.run_try(body, catch, context),
             Kind::Throw(None) => match self.session.caught.last().cloned() {
-                Some(Caught { error, line, procedure }) => {
-                    Err(Box::new(Thrown { error, line, text: Arc::clone(&statement.text), procedure }))
+                Some(Caught { error, file, line, procedure }) => {
+                    Err(Box::new(Thrown { error, file, line, text: Arc::clone(&statement.text), procedure }))
                 }
                 None => Err(thrown(
                     self,
@@ -95,11 +114,14 @@ impl Engine {
                 match result {
                     Ok(()) => {
                         self.session.error = 0;
+                        if let Some(count) = counts_as(&statement.kind) {
+                            self.session.row_count = count;
+                        }
                         Ok(Flow::Next)
                     }
                     Err(error) => {
                         self.session.error = error.number;
-                        if self.session.xact_abort && self.session.try_depth == 0 {
+                        if self.aborts(&error) && self.session.try_depth == 0 {
                             self.abandon_transaction();
                         }
                         Err(thrown(self, error))
@@ -126,19 +148,47 @@ impl Engine {
         self.session.try_depth -= 1;
         let thrown = match result {
             // What is not supported cannot be handled by the script.
-            Err(thrown) if !(40_000..50_000).contains(&thrown.error.number) => thrown,
-            other => return other,
+            Err(thrown) if !thrown.error.is_ours() => thrown,
+            other => {
+                self.declare_all_skipped(catch)?;
+                return other;
+            }
         };
+        self.declare_all_skipped(body)?;
         self.session.frames.truncate(frames);
-        if self.session.transactions > 0 && (self.session.xact_abort || thrown.error.ends_batch()) {
+        if self.session.transactions > 0 && (self.aborts(&thrown.error) || thrown.error.ends_batch()) {
             self.session.doomed = true;
         }
         self.session.error = thrown.error.number;
-        let caught = Caught { error: thrown.error, line: thrown.line, procedure: thrown.procedure };
+        let Thrown { error, file, line, procedure, .. } = *thrown;
+        let caught = Caught { error, file, line, procedure };
         self.session.caught.push(caught);
         let result = self.run_list(catch, context);
         self.session.caught.pop();
         result
+    }
+
+    /// Variables are declared where a DECLARE stands, also when it is passed over.
+    pub(super) fn declare_skipped(&mut self, statement: &Statement) -> SqlResult<()> {
+        let mut declared = Ok(());
+        visit(statement, &mut |statement| {
+            let Kind::Declare(declarations) = &statement.kind else { return };
+            for declaration in declarations {
+                let bare = match declaration {
+                    Declaration::Scalar { name, ty, .. } => Declaration::Scalar { name: name.clone(), ty: *ty, value: None },
+                    other => other.clone(),
+                };
+                if declared.is_ok() {
+                    declared = self.declare(&bare);
+                }
+            }
+        });
+        declared
+    }
+
+    fn declare_all_skipped(&mut self, statements: &[Statement]) -> Run<()> {
+        let declare = |statement| self.declare_skipped(statement).map_err(|error| Box::new(Thrown::at(statement, error)));
+        statements.iter().try_for_each(declare)
     }
 
     /// Statements that neither steer nor call.
@@ -152,6 +202,12 @@ impl Engine {
                 self.session.identity_insert = on.then_some(table.id);
                 Ok(())
             }
+            Kind::SetRowCount(count) => {
+                let Value::Int(count) = self.value(count, Type::Int)? else { return Ok(()) };
+                self.session.options.most_rows = usize::try_from(count).ok().filter(|count| *count > 0);
+                Ok(())
+            }
+            Kind::CheckIdentity { table, reseed } => self.check_identity(table, reseed),
             Kind::Print(value) => {
                 if let Value::Text(text) = self.value(value, Type::NVarChar(None))? {
                     context.observer.printed(&text);
@@ -210,7 +266,7 @@ impl Engine {
                 Ok(())
             }
             Kind::Accepted(what) => {
-                context.observer.noted(statement.line, &format!("{what}: accepted, without effect here"));
+                context.observer.noted(&statement.file, statement.line, &format!("{what}: accepted, without effect here"));
                 Ok(())
             }
             _ => self.autocommit(context, |engine, context| engine.run_writing(statement, context)),
@@ -221,11 +277,13 @@ impl Engine {
     fn run_writing(&mut self, statement: &Statement, context: &mut Context<'_>) -> SqlResult<()> {
         match &statement.kind {
             Kind::Insert(insert) => self.run_insert(insert, context),
-            Kind::Update(update) => self.run_update(update, context.observer),
-            Kind::Delete(delete) => self.run_delete(delete, context.observer),
-            Kind::Merge(merge) => self.run_merge(merge, context.observer),
-            _ => self.run_definition(&statement.kind),
-        }
+            Kind::Update(update) => self.run_update(update, context),
+            Kind::Delete(delete) => self.run_delete(delete, context),
+            Kind::Merge(merge) => self.run_merge(merge, context),
+            _ => return self.run_definition(&statement.kind),
+        }?;
+        self.tell_affected(context.observer);
+        Ok(())
     }
 
     pub(super) fn holds(&self, condition: &Expr) -> SqlResult<bool> {
@@ -253,15 +311,18 @@ impl Engine {
     fn declare(&mut self, declaration: &Declaration) -> SqlResult<()> {
         match declaration {
             Declaration::Scalar { name, ty, value } => {
-                let initial = match value {
-                    Some(value) => self.value(value, *ty)?,
-                    None => Value::Null,
-                };
+                let initial = value.as_ref().map(|value| self.value(value, *ty)).transpose()?;
                 if let Some(frame) = self.session.frames.last_mut() {
-                    frame.variables.insert(name.clone(), (*ty, initial));
+                    let variable = frame.variables.entry(name.clone()).or_insert((*ty, Value::Null));
+                    // in a loop, a DECLARE without a value leaves the variable as it is
+                    if let Some(initial) = initial {
+                        *variable = (*ty, initial);
+                    }
                 }
                 Ok(())
             }
+            // and the rows of a table
+            Declaration::Table { name, .. } if self.session_table(name).is_some() => Ok(()),
             Declaration::Table { name, columns, constraints } => self.declare_table(name, columns, constraints),
             Declaration::Cursor => Ok(()),
         }
@@ -282,13 +343,16 @@ impl Engine {
     fn set_option(&mut self, name: &str, value: &str) -> SqlResult<()> {
         let on = value.eq_ignore_ascii_case("on");
         match name {
-            "XACT_ABORT" => self.session.xact_abort = on,
+            "XACT_ABORT" => self.session.options.xact_abort = on,
+            "NOCOUNT" => self.session.options.no_count = on,
+            "NOEXEC" | "PARSEONLY" => self.session.options.no_execution = on,
             "DATEFIRST" => {
                 let day = value.parse().ok().filter(|day| (1..=7).contains(day));
-                self.session.date_first = day.ok_or_else(|| SqlError::new(2744, "SET DATEFIRST takes a number from 1 to 7."))?;
+                self.session.options.date_first =
+                    day.ok_or_else(|| SqlError::new(2744, "SET DATEFIRST takes a number from 1 to 7."))?;
             }
             "DATEFORMAT" => {
-                self.session.order = match value.to_ascii_lowercase().as_str() {
+                self.session.options.order = match value.to_ascii_lowercase().as_str() {
                     "mdy" | "myd" => DateOrder::Mdy,
                     "dmy" | "dym" => DateOrder::Dmy,
                     "ymd" | "ydm" => DateOrder::Ymd,
@@ -298,8 +362,8 @@ impl Engine {
             "LANGUAGE" => {
                 let american =
                     value.to_ascii_lowercase().replace(' ', "_") == "us_english" || value.eq_ignore_ascii_case("english");
-                self.session.order = if american { DateOrder::Mdy } else { DateOrder::Dmy };
-                self.session.date_first = if american { 7 } else { 1 };
+                self.session.options.order = if american { DateOrder::Mdy } else { DateOrder::Dmy };
+                self.session.options.date_first = if american { 7 } else { 1 };
             }
             // The others change nothing that could be seen here.
             _ => {}
@@ -383,7 +447,7 @@ impl Engine {
         let value = self.value(time, Type::VarChar(Some(30)))?;
         let Value::Text(text) = &value else { return Ok(()) };
         let incorrect = || SqlError::new(148, format!("Incorrect time syntax in time string '{text}' used with WAITFOR."));
-        let (moment, _) = temporal::parse(text, self.session.order).ok_or_else(incorrect)?;
+        let (moment, _) = temporal::parse(text, self.session.options.order).ok_or_else(incorrect)?;
         let now = self.clock.now();
         let midnight = NaiveTime::MIN;
         let delta = if until {
@@ -396,5 +460,28 @@ impl Engine {
         self.tell_settled(context);
         context.observer.delayed(u64::try_from(delta.num_milliseconds()).unwrap_or(0));
         Ok(())
+    }
+}
+
+/// What @@ROWCOUNT is after a statement that touches no rows; `None` leaves it as it is.
+fn counts_as(kind: &Kind) -> Option<i64> {
+    match kind {
+        Kind::Assign { .. } => Some(1),
+        Kind::Declare(declarations) => {
+            let assigns = declarations.iter().any(|d| matches!(d, Declaration::Scalar { value: Some(_), .. }));
+            assigns.then_some(1)
+        }
+        Kind::Print(_)
+        | Kind::RaiseError { .. }
+        | Kind::Use(_)
+        | Kind::SetOption { .. }
+        | Kind::SetIdentityInsert { .. }
+        | Kind::SetRowCount(_)
+        | Kind::BeginTransaction(_)
+        | Kind::Commit
+        | Kind::Rollback(_)
+        | Kind::CloseCursor(_)
+        | Kind::Deallocate(_) => Some(0),
+        _ => None,
     }
 }

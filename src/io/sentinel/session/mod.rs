@@ -1,13 +1,22 @@
 //! Running scripts, statement by statement.
 
+mod alter;
+mod cdc;
 mod cursor;
 mod ddl;
-mod dml;
+mod define;
 mod flow;
+mod function;
+mod insert;
+mod merge;
+mod output;
 mod procedure;
 mod query;
 mod table;
+mod target;
 mod transaction;
+mod trigger;
+mod update;
 mod write;
 
 use std::sync::Arc;
@@ -19,7 +28,7 @@ use super::engine::{Engine, Frame, Session};
 use super::error::{ScriptError, SqlError};
 use super::read::Tables;
 use super::syntax::Script;
-use super::syntax::ast::Statement;
+use super::syntax::ast::{Kind, Statement};
 use super::value::{Type, Value};
 
 /// What a script puts out while it runs.
@@ -31,6 +40,11 @@ pub trait Observer {
 
     /// The rows of a SELECT or an OUTPUT.
     fn rows(&mut self, rows: &ResultSet) {
+        let _ = rows;
+    }
+
+    /// A statement gave or changed so many rows. Not told under SET NOCOUNT ON.
+    fn affected(&mut self, rows: usize) {
         let _ = rows;
     }
 
@@ -49,11 +63,11 @@ pub trait Observer {
     }
 
     /// Something was accepted that has no effect here.
-    fn noted(&mut self, line: u32, text: &str) {
-        let _ = (line, text);
+    fn noted(&mut self, file: &str, line: u32, text: &str) {
+        let _ = (file, line, text);
     }
 
-    /// A statement failed and the script goes on; only with [`OnError::Continue`].
+    /// A statement failed and nothing caught the error. The error that ends a script was told before.
     fn failed(&mut self, error: &ScriptError) {
         let _ = error;
     }
@@ -66,13 +80,14 @@ pub struct ResultSet {
     pub rows: Vec<Vec<Value>>,
 }
 
-/// What happens when a statement fails and no CATCH takes the error.
+/// What happens at the end of a batch in which a statement failed and no CATCH took the error. The batch itself goes on
+/// with its next statement or ends at once, as SQL Server has it for the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum OnError {
-    /// The script ends, as under `sqlcmd -b`.
+    /// The script ends, as under `sqlcmd -b` or `:on error exit`.
     #[default]
     Stop,
-    /// The next statement runs, or the next batch, as SQL Server has it for the error.
+    /// The next batch runs.
     Continue,
 }
 
@@ -83,12 +98,14 @@ pub(crate) enum Flow {
     Break,
     Continue,
     Return(i64),
+    Goto(Arc<str>),
 }
 
 /// An error on its way to a CATCH or to the caller.
 #[derive(Debug)]
 pub(crate) struct Thrown {
     pub(crate) error: SqlError,
+    pub(crate) file: Arc<str>,
     pub(crate) line: u32,
     pub(crate) text: Arc<str>,
     pub(crate) procedure: Option<String>,
@@ -99,8 +116,8 @@ pub(crate) type Run<T> = Result<T, Box<Thrown>>;
 /// A running script's surroundings.
 pub(crate) struct Context<'a> {
     pub(crate) observer: &'a mut dyn Observer,
-    pub(crate) file: &'a str,
-    pub(crate) on_error: OnError,
+    /// The first error of the batch that runs.
+    pub(crate) failure: Option<ScriptError>,
     /// How many loop rounds and statements may still run: an endless loop ends with an error.
     pub(crate) budget: u64,
     /// How many statements stand around the one that runs.
@@ -111,16 +128,22 @@ pub(crate) struct Context<'a> {
 const MAX_STATEMENTS: u64 = 50_000_000;
 
 impl Thrown {
-    fn into_script_error(self, file: &str) -> ScriptError {
+    pub(crate) fn at(statement: &Statement, error: SqlError) -> Self {
+        let (file, text) = (Arc::clone(&statement.file), Arc::clone(&statement.text));
+        Self { error, file, line: statement.line, text, procedure: None }
+    }
+
+    fn into_script_error(self) -> ScriptError {
+        let number = (!self.error.is_ours()).then_some(self.error.number);
         let message = match self.procedure {
             Some(procedure) => format!("in procedure {procedure}: {}", self.error.message),
             None => self.error.message,
         };
         ScriptError {
-            file: file.to_owned(),
+            file: self.file.to_string(),
             line: self.line,
             statement: self.text.to_string(),
-            number: (self.error.number < 40_000 || self.error.number >= 50_000).then_some(self.error.number),
+            number,
             message,
             hint: self.error.hint,
         }
@@ -137,41 +160,41 @@ impl Engine {
         observer: &mut dyn Observer,
     ) -> Result<(), ScriptError> {
         self.session = Session::new(database);
-        let mut context = Context { observer, file: script.name(), on_error, budget: MAX_STATEMENTS, depth: 0 };
-        let result = self.run_batches(script, &mut context);
-        let line = script.batches.last().and_then(|b| b.statements.last()).map_or(0, |s| s.line);
-        if self.session.transactions > 0 {
-            context.observer.noted(line, "a transaction was still open at the end and is rolled back");
+        let mut context = Context { observer, failure: None, budget: MAX_STATEMENTS, depth: 0 };
+        let result = self.run_batches(script, on_error, &mut context);
+        let last = script.batches.last().and_then(|batch| batch.statements.last());
+        if let (1.., Some(last)) = (self.session.transactions, last) {
+            let text = "a transaction was still open at the end and is rolled back";
+            context.observer.noted(&last.file, last.line, text);
         }
         let closed = self.close_connection();
-        result.and_then(|()| {
-            closed.map_err(|error| Thrown { error, line, text: Arc::from(""), procedure: None }.into_script_error(script.name()))
-        })
+        result.and_then(|()| closed.map_err(|error| outside(script, error)))
     }
 
-    fn run_batches(&mut self, script: &Script, context: &mut Context<'_>) -> Result<(), ScriptError> {
+    fn run_batches(&mut self, script: &Script, on_error: OnError, context: &mut Context<'_>) -> Result<(), ScriptError> {
         for batch in &script.batches {
+            let on_error = batch.on_error.unwrap_or(on_error);
             for _ in 0..batch.repeat {
                 self.session.frames = vec![Frame::default()];
                 self.session.try_depth = 0;
                 self.session.caught.clear();
                 let run = self.run_list(&batch.statements, context);
                 let dropped = self.drop_table_variables();
-                match run {
-                    Ok(_) => {}
-                    Err(thrown) if context.on_error == OnError::Continue => {
-                        if self.session.doomed || self.session.xact_abort {
-                            self.abandon_transaction();
-                        }
-                        let error = thrown.into_script_error(script.name());
-                        context.observer.failed(&error);
+                if let Err(thrown) = run {
+                    if self.session.doomed || self.rolls_back(&thrown.error) {
+                        self.abandon_transaction();
                     }
-                    Err(thrown) => return Err(thrown.into_script_error(script.name())),
+                    let unsupported = thrown.error.is_ours();
+                    context.failed(thrown.into_script_error());
+                    if unsupported && let Some(error) = context.failure.take() {
+                        return Err(error);
+                    }
                 }
-                dropped.map_err(|error| {
-                    Thrown { error, line: 0, text: Arc::from(""), procedure: None }.into_script_error(script.name())
-                })?;
+                dropped.map_err(|error| outside(script, error))?;
                 self.tell_settled(context);
+                if let (OnError::Stop, Some(error)) = (on_error, context.failure.take()) {
+                    return Err(error);
+                }
             }
         }
         Ok(())
@@ -185,9 +208,19 @@ impl Engine {
     }
 
     pub(crate) fn run_list(&mut self, statements: &[Statement], context: &mut Context<'_>) -> Run<Flow> {
-        for statement in statements {
+        let mut at = 0;
+        while let Some(statement) = statements.get(at) {
+            at += 1;
             match self.run_statement(statement, context) {
                 Ok(Flow::Next) => {}
+                Ok(Flow::Goto(label)) => {
+                    let is_label = |statement: &Statement| matches!(&statement.kind, Kind::Label(other) if *other == label);
+                    let Some(place) = statements.iter().position(is_label) else { return Ok(Flow::Goto(label)) };
+                    for skipped in statements.get(at..place).unwrap_or_default() {
+                        self.declare_skipped(skipped).map_err(|error| Box::new(Thrown::at(skipped, error)))?;
+                    }
+                    at = place;
+                }
                 Ok(flow) => return Ok(flow),
                 Err(thrown) => self.go_on_after(thrown, context)?,
             }
@@ -195,15 +228,37 @@ impl Engine {
         Ok(Flow::Next)
     }
 
-    /// Goes on with the next statement where the caller wants that and the error allows it.
+    /// Most errors end their statement only: the batch goes on, as in SQL Server.
     fn go_on_after(&mut self, thrown: Box<Thrown>, context: &mut Context<'_>) -> Run<()> {
-        let fatal = thrown.error.ends_batch() || self.session.xact_abort || thrown.error.thrown;
-        if context.on_error == OnError::Stop || self.session.try_depth > 0 || fatal {
+        let error = &thrown.error;
+        if error.ends_batch() || error.thrown || self.aborts(error) || self.session.try_depth > 0 {
             return Err(thrown);
         }
-        self.session.error = thrown.error.number;
-        let error = thrown.into_script_error(context.file);
-        context.observer.failed(&error);
+        self.session.error = error.number;
+        context.failed(thrown.into_script_error());
         Ok(())
     }
+
+    /// Whether XACT_ABORT makes an error end the batch and the transaction: RAISERROR does not.
+    pub(super) fn aborts(&self, error: &SqlError) -> bool {
+        self.session.options.xact_abort && (error.thrown || error.number < 50_000)
+    }
+
+    /// Whether an error that nothing caught takes the open transaction with it.
+    fn rolls_back(&self, error: &SqlError) -> bool {
+        error.ends_transaction() || self.aborts(error)
+    }
+}
+
+impl Context<'_> {
+    fn failed(&mut self, error: ScriptError) {
+        self.observer.failed(&error);
+        self.failure.get_or_insert(error);
+    }
+}
+
+/// The error of something that is no statement of the script.
+fn outside(script: &Script, error: SqlError) -> ScriptError {
+    let file = Arc::from(script.name());
+    Thrown { error, file, line: 0, text: Arc::from(""), procedure: None }.into_script_error()
 }

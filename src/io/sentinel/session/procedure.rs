@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::catalog::{Object, StoredProcedure};
-use super::super::engine::{Engine, Frame};
+use super::super::catalog::{Defined, Object};
+use super::super::engine::{Engine, Frame, undeclared};
 use super::super::error::{SqlError, SqlResult};
 use super::super::syntax;
 use super::super::syntax::ast::{Argument, Execute, Expr, Kind, Procedure, Statement};
+use super::super::system_views::parse_name;
 use super::super::value::{Type, Value};
 use super::flow::MAX_NESTING;
 use super::{Context, Flow, Run, Thrown};
@@ -87,10 +88,16 @@ impl Arguments {
 
 impl Engine {
     pub(super) fn run_execute(&mut self, execute: &Execute, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
-        let name = &execute.procedure;
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
+        let mut name = execute.procedure.clone();
+        if name.name.starts_with('@') {
+            let Value::Text(text) = self.variable(&name.name).map_err(thrown)? else {
+                return Err(thrown(SqlError::new(2812, format!("Could not find stored procedure: {} is NULL.", name.name))));
+            };
+            let missing = || SqlError::new(2812, format!("Could not find stored procedure '{text}'."));
+            name = parse_name(&text).ok_or_else(|| thrown(missing()))?;
+        }
+        let name = &name;
         if let Ok(Some(Object::Procedure(stored))) = self.find_object(self.current_database(), name) {
             let stored = Arc::clone(stored);
             return self.call(&stored, execute, statement, context);
@@ -114,7 +121,7 @@ impl Engine {
             if let Some(database) = database {
                 engine.session.database = database;
             }
-            let done = engine.system_call(&lower, execute, statement.line, context);
+            let done = engine.system_call(&lower, execute, statement, context);
             engine.session.database = current;
             done
         });
@@ -142,7 +149,7 @@ impl Engine {
         }
     }
 
-    fn system_call(&mut self, name: &str, execute: &Execute, line: u32, context: &mut Context<'_>) -> SqlResult<()> {
+    fn system_call(&mut self, name: &str, execute: &Execute, statement: &Statement, context: &mut Context<'_>) -> SqlResult<()> {
         let mut arguments = Vec::new();
         for argument in &execute.arguments {
             let value = match &argument.value {
@@ -173,7 +180,7 @@ impl Engine {
                 self.disable_capture(&schema, &table)
             }
             _ => {
-                context.observer.noted(line, &format!("{name}: accepted, without effect here"));
+                context.observer.noted(&statement.file, statement.line, &format!("{name}: accepted, without effect here"));
                 Ok(())
             }
         }
@@ -182,29 +189,41 @@ impl Engine {
     /// A procedure of the script.
     fn call(
         &mut self,
-        stored: &StoredProcedure,
+        stored: &Defined<Arc<Procedure>>,
         execute: &Execute,
         statement: &Statement,
         context: &mut Context<'_>,
     ) -> Run<Flow> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
-        let frame = self.bind_arguments(&stored.name, &stored.procedure, &execute.arguments).map_err(thrown)?;
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
+        let frame = self.bind_arguments(&stored.name, &stored.definition, &execute.arguments).map_err(thrown)?;
         let database = std::mem::replace(&mut self.session.database, stored.database.clone());
-        let code = self.run_frame(frame, &stored.procedure, &execute.arguments, statement, context);
+        let code = self.run_frame(frame, &stored.definition, &execute.arguments, statement, context);
         self.session.database = database;
         let code = code?;
         self.return_code(execute, code).map_err(thrown)?;
         Ok(Flow::Next)
     }
 
-    fn bind_arguments(&self, name: &str, procedure: &Procedure, arguments: &[Argument]) -> SqlResult<Frame> {
+    fn bind_arguments(&mut self, name: &str, procedure: &Procedure, arguments: &[Argument]) -> SqlResult<Frame> {
         let mut frame = Frame { procedure: Some(name.to_owned()), ..Frame::default() };
         for (at, parameter) in procedure.parameters.iter().enumerate() {
             let named = arguments.iter().find(|argument| argument.name.as_deref() == Some(parameter.name.as_str()));
             let placed = || arguments.get(at).filter(|argument| argument.name.is_none());
             let given = named.or_else(placed).and_then(|argument| argument.value.as_ref());
+            if let Some(shape) = &parameter.table {
+                let table = match given {
+                    Some(Expr::Variable(variable)) => {
+                        self.session_table(variable).cloned().ok_or_else(|| undeclared(variable))?
+                    }
+                    Some(_) => return Err(SqlError::new(206, format!("{} takes a table variable.", parameter.name))),
+                    None => self.empty_table(&parameter.name, shape)?,
+                };
+                if given.is_some() {
+                    frame.lent.insert(parameter.name.clone());
+                }
+                frame.tables.insert(parameter.name.clone(), table);
+                continue;
+            }
             let value = match given.or(parameter.default.as_ref()) {
                 Some(value) => self.value(value, parameter.ty)?,
                 None if parameter.output => Value::Null,
@@ -240,9 +259,7 @@ impl Engine {
         statement: &Statement,
         context: &mut Context<'_>,
     ) -> Run<i64> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
         if self.session.frames.len() > MAX_NESTING {
             return Err(thrown(SqlError::new(
                 217,
@@ -252,12 +269,19 @@ impl Engine {
         let temporary: Vec<String> = self.session.temporary.keys().cloned().collect();
         let depth = self.session.frames.len();
         self.session.frames.push(frame);
+        let options = self.session.options;
         let flow = self.run_list(&procedure.body, context);
+        self.session.options = options;
         let mut tables = Vec::new();
         let mut finished = Frame::default();
         while self.session.frames.len() > depth {
             finished = self.session.frames.pop().unwrap_or_default();
-            tables.extend(finished.tables.drain().map(|(_, table)| table));
+            tables.extend(
+                std::mem::take(&mut finished.tables)
+                    .into_iter()
+                    .filter(|(name, _)| !finished.lent.contains(name))
+                    .map(|(_, table)| table),
+            );
         }
         // Its own #tables go with it.
         let gone: Vec<String> = self.session.temporary.keys().filter(|name| !temporary.contains(name)).cloned().collect();
@@ -281,9 +305,7 @@ impl Engine {
     }
 
     fn execute_sql(&mut self, execute: &Execute, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
         let text = |engine: &Self, at: usize| match execute.arguments.get(at).and_then(|a| a.value.as_ref()) {
             Some(value) => engine.value(value, Type::NVarChar(None)),
             None => Ok(Value::Null),
@@ -295,7 +317,7 @@ impl Engine {
             return self.run_text(&body, statement, context);
         }
         let source = format!("CREATE PROCEDURE sp_executesql {parameters} AS\n{body}");
-        let script = parse_text(&source).map_err(thrown)?;
+        let script = parse_text(&source, statement, self.catalog.types()).map_err(thrown)?;
         let first = script.batches.first().and_then(|batch| batch.statements.first()).map(|statement| &statement.kind);
         let Some(Kind::CreateProcedure { procedure, .. }) = first else {
             return Err(thrown(SqlError::unsupported("this text for sp_executesql")));
@@ -310,10 +332,8 @@ impl Engine {
 
     /// EXEC('…'): statements in text, with no variables from outside.
     pub(super) fn run_text(&mut self, text: &str, statement: &Statement, context: &mut Context<'_>) -> Run<Flow> {
-        let thrown = |error: SqlError| {
-            Box::new(Thrown { error, line: statement.line, text: Arc::clone(&statement.text), procedure: None })
-        };
-        let script = parse_text(text).map_err(thrown)?;
+        let thrown = |error: SqlError| Box::new(Thrown::at(statement, error));
+        let script = parse_text(text, statement, self.catalog.types()).map_err(thrown)?;
         let body = script.batches.into_iter().flat_map(|batch| batch.statements).collect();
         let procedure = Procedure { parameters: Vec::new(), body };
         let database = self.session.database.clone();
@@ -324,8 +344,9 @@ impl Engine {
     }
 }
 
-fn parse_text(text: &str) -> SqlResult<syntax::Script> {
-    syntax::parse("text", text).map_err(|errors| {
+fn parse_text(text: &str, statement: &Statement, known: syntax::Types) -> SqlResult<syntax::Script> {
+    let name = format!("{}:{}, executed text", statement.file, statement.line);
+    syntax::parse_executed(&name, text, known).map_err(|errors| {
         let first = errors.into_iter().next();
         let message = first.as_ref().map_or_else(|| "it is not T-SQL".to_owned(), |error| error.message.clone());
         let error = SqlError::new(40_003, format!("in the executed text: {message}"));

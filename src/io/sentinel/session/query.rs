@@ -9,18 +9,23 @@ use super::super::plan::{Binder, Env, OutputColumn};
 use super::super::store::Row;
 use super::super::syntax::ast::{Body, Query, Select};
 use super::super::value::{Type, Value};
-use super::{Context, ResultSet};
+use super::{Context, Observer, ResultSet};
 
 impl Engine {
     pub(super) fn run_select(&mut self, query: &Query, context: &mut Context<'_>) -> SqlResult<()> {
         if let Some(into) = into_clause(&query.body).and_then(|select| select.into.clone()) {
-            return self.autocommit(context, |engine, _| {
-                let (columns, rows) = engine.query_rows(query)?;
-                engine.select_into(&into, query, &columns, rows)
+            return self.autocommit(context, |engine, context| {
+                let (columns, mut rows) = engine.query_rows(query)?;
+                rows.truncate(engine.session.options.most_rows.unwrap_or(usize::MAX));
+                engine.select_into(&into, query, &columns, rows)?;
+                engine.tell_affected(context.observer);
+                Ok(())
             });
         }
         let plan = Binder::new(self).query(query)?;
-        if let Some((select, works)) = plan.assignments(self)? {
+        let most = self.session.options.most_rows.unwrap_or(usize::MAX);
+        if let Some((select, mut works)) = plan.assignments(self)? {
+            works.truncate(most);
             let count = works.len();
             for work in works {
                 for (item, variable) in select.items.iter().zip(&select.assigns) {
@@ -32,15 +37,27 @@ impl Engine {
             self.set_row_count(count);
             return Ok(());
         }
-        let rows = plan.run(self, None)?;
+        let mut rows = plan.run(self, None)?;
+        rows.truncate(most);
         self.set_row_count(rows.len());
         let columns = plan.columns.iter().map(|column| (column.name.clone(), column.ty)).collect();
         context.observer.rows(&ResultSet { columns, rows });
+        self.tell_affected(context.observer);
         Ok(())
     }
 
     pub(super) fn set_row_count(&mut self, count: usize) {
         self.session.row_count = i64::try_from(count).unwrap_or(i64::MAX);
+    }
+
+    pub(super) fn tell_affected(&self, observer: &mut dyn Observer) {
+        if !self.session.options.no_count {
+            observer.affected(usize::try_from(self.session.row_count).unwrap_or(0));
+        }
+    }
+
+    pub(super) fn query_columns(&self, query: &Query) -> SqlResult<Vec<OutputColumn>> {
+        Ok(Binder::new(self).query(query)?.columns)
     }
 
     /// A query's columns and rows.

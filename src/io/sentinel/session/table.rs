@@ -6,13 +6,13 @@ use super::super::catalog::{Check, Column, DEFAULT_SCHEMA, ForeignKey, Key, KeyK
 use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::plan::{Binder, table_leaf};
-use super::super::syntax::ast::{ColumnContent, ColumnDef, Constraint, ConstraintRule, ObjectName};
+use super::super::syntax::ast::{ColumnContent, ColumnDef, Constraint, ConstraintRule, ObjectName, TableShape};
 use super::super::value::Type;
 
 impl Engine {
     /// An empty definition under a name that is free.
     pub(super) fn new_table(&mut self, name: &ObjectName) -> SqlResult<Table> {
-        let id = self.catalog.next_id();
+        let id = self.catalog_mut().next_id();
         let taken = || SqlError::new(2714, format!("There is already an object named '{}' in the database.", name.name));
         let empty = |database: &str, schema: &str| Table {
             id,
@@ -59,6 +59,8 @@ impl Engine {
             return Err(SqlError::new(1701, format!("The table '{}' has no columns.", table.name)));
         }
         self.store().create_table(&table)?;
+        // the number may have been given before, in a transaction that was rolled back
+        self.identities.remove(&table.id);
         let table = Arc::new(table);
         let lower = table.name.to_lowercase();
         if lower.starts_with('#') {
@@ -70,8 +72,22 @@ impl Engine {
                 self.store().drop_table(&old)?;
             }
         } else {
-            self.catalog.put_table(Arc::clone(&table));
+            self.catalog_mut().put_table(Arc::clone(&table));
         }
+        Ok(table)
+    }
+
+    /// A table variable that is not in any frame yet.
+    pub(super) fn empty_table(&mut self, name: &str, shape: &TableShape) -> SqlResult<Arc<Table>> {
+        let table = self.shaped_table(name, shape)?;
+        self.store().create_table(&table)?;
+        self.identities.remove(&table.id);
+        Ok(Arc::new(table))
+    }
+
+    pub(super) fn shaped_table(&mut self, name: &str, shape: &TableShape) -> SqlResult<Table> {
+        let mut table = self.new_table(&ObjectName::bare(name))?;
+        self.define(&mut table, &shape.columns, &shape.constraints)?;
         Ok(table)
     }
 

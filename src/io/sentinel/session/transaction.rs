@@ -1,6 +1,6 @@
 //! Transactions: begin, commit, roll back, and what is committed by itself.
 
-use super::super::engine::Engine;
+use super::super::engine::{Engine, Frame};
 use super::super::error::{SqlError, SqlResult};
 use super::super::store::quote;
 use super::{Context, Observer};
@@ -117,7 +117,7 @@ impl Engine {
 
     pub(super) fn drop_table_variables(&mut self) -> SqlResult<()> {
         let frames = std::mem::take(&mut self.session.frames);
-        for table in frames.into_iter().flat_map(|frame| frame.tables.into_values()) {
+        for table in frames.into_iter().flat_map(Frame::into_tables) {
             self.store().drop_table(&table)?;
         }
         Ok(())
@@ -139,8 +139,11 @@ impl Engine {
             self.open()?;
             return match run(self, context) {
                 Ok(()) => self.close(context.observer),
+                // a trigger may have rolled back already
                 Err(error) => {
-                    self.undo()?;
+                    if self.session.undo.is_some() {
+                        self.undo()?;
+                    }
                     Err(error)
                 }
             };

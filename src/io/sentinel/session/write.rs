@@ -7,7 +7,8 @@ use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::plan::{Binder, Bound, Env, Scope, table_leaf};
 use super::super::store::Row;
-use super::super::syntax::ast::ReferentialAction;
+use super::super::syntax::ast::{ReferentialAction, Reseed};
+use super::super::system_views::parse_name;
 use super::super::value::compare::compare;
 use super::super::value::{Type, Value};
 
@@ -149,6 +150,36 @@ impl Engine {
             )
         };
         self.conversion().convert(&Value::Int(next), Type::BigInt, table.columns[at].ty).map_err(overflow)
+    }
+
+    /// DBCC CHECKIDENT.
+    pub(super) fn check_identity(&mut self, name: &str, reseed: &Reseed) -> SqlResult<()> {
+        let no_table =
+            || SqlError::new(2501, format!("Cannot find a table or object with the name \"{name}\". Check the system catalog."));
+        let parsed = parse_name(name).ok_or_else(no_table)?;
+        let table = self.table(self.current_database(), &parsed)?;
+        let Some((at, (seed, step))) = table.identity().and_then(|at| Some((at, table.columns[at].identity?))) else {
+            return Err(SqlError::new(7997, format!("'{name}' does not contain an identity column.")));
+        };
+        match reseed {
+            Reseed::No => {}
+            Reseed::To(value) => {
+                let Value::Int(value) = self.value(value, Type::BigInt)? else { return Ok(()) };
+                // before the first row, that row takes the value itself
+                let fresh = !self.identities.contains_key(&table.id);
+                self.identities.insert(table.id, if fresh { value.saturating_sub(step) } else { value });
+            }
+            Reseed::ToColumn => {
+                let rows = self.store().scan(&table, &[])?;
+                let values = rows.iter().filter_map(|row| if let Value::Int(n) = row[at + 1] { Some(n) } else { None });
+                let furthest = if step < 0 { values.min() } else { values.max() };
+                if let Some(furthest) = furthest {
+                    let last = self.identities.entry(table.id).or_insert(seed);
+                    *last = if step < 0 { (*last).min(furthest) } else { (*last).max(furthest) };
+                }
+            }
+        }
+        Ok(())
     }
 
     fn note_identity(&mut self, table: &Table, value: &Value, explicit: bool) {

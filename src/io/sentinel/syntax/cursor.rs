@@ -1,8 +1,12 @@
 //! Walking over the tokens of a batch.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::super::value::Type;
-use super::ast::ObjectName;
+use super::ast::{ObjectName, UserType};
 use super::lex::{Lexeme, Problem, Token};
+use super::sqlcmd::Places;
 
 /// A statement that cannot be understood: the token at fault, and why.
 #[derive(Debug)]
@@ -14,6 +18,15 @@ pub(crate) struct Fault {
 
 pub(crate) type Parsed<T> = Result<T, Fault>;
 
+/// A user-defined function that is called, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Called {
+    pub(crate) name: String,
+    pub(crate) line: u32,
+    /// The statement's text, once it is known.
+    pub(crate) statement: Option<Arc<str>>,
+}
+
 /// How deep blocks and expressions may be nested: beyond, the stack would not hold.
 const MAX_DEPTH: u32 = 200;
 
@@ -22,6 +35,11 @@ pub(crate) struct Parser<'t> {
     pub(crate) at: usize,
     pub(crate) source: &'t str,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) places: &'t Places,
+    /// The types that scripts have defined so far, by name in lower case.
+    pub(crate) known: &'t mut BTreeMap<String, UserType>,
+    /// Calls of user-defined functions.
+    pub(crate) called: Vec<Called>,
     depth: u32,
 }
 
@@ -41,8 +59,13 @@ pub(crate) fn is_reserved(word: &str) -> bool {
 }
 
 impl<'t> Parser<'t> {
-    pub(crate) fn new(source: &'t str, tokens: &'t [Token]) -> Self {
-        Self { tokens, at: 0, source, problems: Vec::new(), depth: 0 }
+    pub(crate) fn new(
+        source: &'t str,
+        tokens: &'t [Token],
+        places: &'t Places,
+        known: &'t mut BTreeMap<String, UserType>,
+    ) -> Self {
+        Self { tokens, at: 0, source, problems: Vec::new(), places, known, called: Vec::new(), depth: 0 }
     }
 
     pub(crate) fn lexeme(&self) -> &'t Lexeme {
@@ -165,7 +188,7 @@ impl<'t> Parser<'t> {
     /// A name: quoted, or a word that is not reserved.
     pub(crate) fn name(&mut self) -> Parsed<String> {
         match self.lexeme() {
-            Lexeme::Word { text, quoted } if *quoted || !is_reserved(text) => {
+            Lexeme::Word { text, quoted } if *quoted || !is_reserved(text) && !self.is_label() => {
                 self.advance();
                 Ok(text.clone())
             }
@@ -203,13 +226,22 @@ impl<'t> Parser<'t> {
             let part = if self.is_symbol(".") { None } else { Some(self.name_after_point()?) };
             parts.push(part);
         }
+        self.qualified(parts)
+    }
+
+    fn qualified(&self, mut parts: Vec<Option<String>>) -> Parsed<ObjectName> {
         let name = parts.pop().flatten().ok_or_else(|| self.expected("a name"))?;
         let schema = parts.pop().flatten();
         let database = parts.pop().flatten();
         if parts.pop().is_some() {
-            return Err(self.unsupported("a table of another server", "leave the server's name out"));
+            return Err(self.unsupported("an object of another server", "leave the server's name out"));
         }
         Ok(ObjectName { database, schema, name })
+    }
+
+    /// The parts of a name, where an empty one was left out.
+    pub(crate) fn named(&self, parts: Vec<String>) -> Parsed<ObjectName> {
+        self.qualified(parts.into_iter().map(|part| Some(part).filter(|part| !part.is_empty())).collect())
     }
 
     /// After a point every word is a name.
@@ -288,6 +320,9 @@ impl<'t> Parser<'t> {
                 u32::try_from(number).map(Some).map_err(|_| p.fault("a length is not negative"))
             })?;
             self.expect_symbol(")")?;
+        }
+        if let (Some(UserType::Alias(ty)), true) = (self.known.get(&name.to_lowercase()), lengths.is_empty()) {
+            return Ok(*ty);
         }
         Type::from_name(&name, &lengths).map_err(|message| self.fault(message))
     }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::super::value::Type;
 use super::ast::{
-    ColumnContent, ColumnDef, Constraint, ConstraintRule, CreateTable, DropKind, Kind, ObjectName, Parameter, Procedure,
-    ReferentialAction, TableChange,
+    ColumnContent, ColumnDef, Constraint, ConstraintRule, CreateTable, DropKind, Kind, ObjectName, ReferentialAction, TableChange,
 };
 use super::cursor::{Parsed, Parser};
 use super::lex::Lexeme;
@@ -38,23 +37,29 @@ impl Parser<'_> {
         if self.take("PROCEDURE") || self.take("PROC") {
             return self.procedure(replace);
         }
+        if self.take("FUNCTION") {
+            return self.function(replace);
+        }
+        if self.take("TRIGGER") {
+            return self.trigger(replace);
+        }
+        if self.take("TYPE") {
+            return self.user_type();
+        }
+        if self.take("SEQUENCE") {
+            return self.sequence();
+        }
+        if self.take("SYNONYM") {
+            let name = self.object_name()?;
+            self.expect("FOR")?;
+            return Ok(Kind::CreateSynonym { name, target: self.object_name()? });
+        }
         let unique = self.take("UNIQUE");
         if !self.take("CLUSTERED") {
             self.take("NONCLUSTERED");
         }
         if self.take("INDEX") {
             return self.index(unique);
-        }
-        for (word, hint) in [
-            ("TRIGGER", "write what the trigger does into the script"),
-            ("FUNCTION", "write the function's expression out where it is used"),
-            ("TYPE", "use the type behind it"),
-            ("SEQUENCE", "use an IDENTITY column"),
-            ("SYNONYM", "use the object's own name"),
-        ] {
-            if self.is(word) {
-                return Err(self.unsupported(&format!("CREATE {word}"), hint));
-            }
         }
         if self.is_any(&["LOGIN", "USER", "ROLE", "STATISTICS", "CERTIFICATE", "CREDENTIAL", "APPLICATION", "SERVER"]) {
             self.rest_of_statement();
@@ -73,42 +78,6 @@ impl Parser<'_> {
         let query = Arc::new(self.query()?);
         let _ = self.take_all(&["WITH", "CHECK", "OPTION"]);
         Ok(Kind::CreateView { name, columns, query, replace })
-    }
-
-    /// A procedure is the rest of its batch.
-    fn procedure(&mut self, replace: bool) -> Parsed<Kind> {
-        let name = self.object_name()?;
-        let bracketed = self.take_symbol("(");
-        let mut parameters = Vec::new();
-        if let Lexeme::Variable(_) = self.lexeme() {
-            parameters = self.comma_separated(|p| {
-                let name = p.variable()?;
-                p.take("AS");
-                let ty = p.data_type()?;
-                let default = if p.take_symbol("=") { Some(p.expr()?) } else { None };
-                let output = p.take("OUTPUT") || p.take("OUT");
-                p.take("READONLY");
-                Ok(Parameter { name, ty, default, output })
-            })?;
-        }
-        if bracketed {
-            self.expect_symbol(")")?;
-        }
-        if self.take("WITH") {
-            self.comma_separated(|p| {
-                p.advance();
-                if p.take("AS") {
-                    p.advance();
-                }
-                Ok(())
-            })?;
-        }
-        self.expect("AS")?;
-        let mut body = Vec::new();
-        while self.more_statements() {
-            body.push(self.statement()?);
-        }
-        Ok(Kind::CreateProcedure { name, procedure: Arc::new(Procedure { parameters, body }), replace })
     }
 
     fn index(&mut self, unique: bool) -> Parsed<Kind> {
@@ -340,11 +309,23 @@ impl Parser<'_> {
         if self.take("PROCEDURE") || self.take("PROC") {
             return self.procedure(true);
         }
+        if self.take("FUNCTION") {
+            return self.function(true);
+        }
+        if self.take("TRIGGER") {
+            return self.trigger(true);
+        }
+        if self.take("SEQUENCE") {
+            return self.restart_sequence();
+        }
+        if self.is("DATABASE") && self.is_word(2, "MODIFY") && self.is_word(3, "NAME") {
+            return Err(self.unsupported("renaming a database", "create it under its name"));
+        }
         if self.is_any(&["DATABASE", "AUTHORIZATION", "LOGIN", "USER", "ROLE", "SERVER", "INDEX", "SCHEMA"]) {
             self.rest_of_statement();
             return Ok(Kind::Accepted("ALTER of a database, login, user, role or index"));
         }
-        Err(self.unsupported("this ALTER", "ALTER TABLE, VIEW and PROCEDURE are supported"))
+        Err(self.unsupported("this ALTER", "ALTER TABLE, VIEW, PROCEDURE, FUNCTION, TRIGGER and SEQUENCE are supported"))
     }
 
     fn table_change(&mut self) -> Parsed<Option<TableChange>> {
@@ -397,6 +378,12 @@ impl Parser<'_> {
             let name = if self.take("ALL") { None } else { Some(self.name()?) };
             return Ok(Some(TableChange::Enforce { name, on }));
         }
+        if self.is_any(&["ENABLE", "DISABLE"]) && self.is_word(1, "TRIGGER") {
+            let on = self.is("ENABLE");
+            self.advance();
+            self.advance();
+            return Ok(Some(TableChange::SwitchTriggers { names: self.trigger_names()?, on }));
+        }
         if self.is_any(&["SET", "REBUILD", "ENABLE", "DISABLE"]) {
             self.rest_of_statement();
             return Ok(None);
@@ -412,6 +399,22 @@ impl Parser<'_> {
             DropKind::View
         } else if self.take("PROCEDURE") || self.take("PROC") {
             DropKind::Procedure
+        } else if self.take("FUNCTION") {
+            DropKind::Function
+        } else if self.take("TRIGGER") {
+            let if_exists = self.take_all(&["IF", "EXISTS"]);
+            let names = self.comma_separated(Self::object_name)?;
+            // of the database or the server
+            if self.take("ON") {
+                self.rest_of_statement();
+            }
+            return Ok(Kind::Drop { kind: DropKind::Trigger, names, if_exists });
+        } else if self.take("SEQUENCE") {
+            DropKind::Sequence
+        } else if self.take("SYNONYM") {
+            DropKind::Synonym
+        } else if self.take("TYPE") {
+            DropKind::Type
         } else if self.take("SCHEMA") {
             DropKind::Schema
         } else if self.take("DATABASE") {
@@ -430,7 +433,7 @@ impl Parser<'_> {
                 Ok((first.name, ObjectName { database: None, schema: first.database, name: table }))
             })?;
             return Ok(Kind::DropIndex { names, if_exists });
-        } else if self.is_any(&["LOGIN", "USER", "ROLE", "STATISTICS", "TRIGGER", "FUNCTION", "TYPE", "SEQUENCE", "SYNONYM"]) {
+        } else if self.is_any(&["LOGIN", "USER", "ROLE", "STATISTICS"]) {
             self.rest_of_statement();
             return Ok(Kind::Accepted("DROP of something that cannot be there"));
         } else {

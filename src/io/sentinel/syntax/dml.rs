@@ -32,7 +32,7 @@ impl Parser<'_> {
         } else if self.is_any(&["EXEC", "EXECUTE"]) {
             InsertSource::Execute(Box::new(self.statement()?))
         } else if self.begins_query() {
-            InsertSource::Query(self.query()?)
+            InsertSource::Query(Box::new(self.query()?))
         } else {
             return Err(self.expected("VALUES, SELECT, EXEC or DEFAULT VALUES"));
         };

@@ -2,22 +2,19 @@
 
 use super::super::function;
 use super::super::value::{Numeric, Type, Value};
-use super::ast::{Aggregate, AggregateFunction, Arithmetic, Comparison, Expr, OrderItem, Window, WindowFunction};
-use super::cursor::{Fault, Parsed, Parser, is_reserved};
+use super::ast::{Arithmetic, Comparison, Expr, OrderItem};
+use super::cursor::{Parsed, Parser, is_reserved};
 use super::lex::Lexeme;
 
 /// How many operators may follow each other in one chain: they nest on the stack when they are evaluated.
 const MAX_CHAIN: usize = 120;
-
-const DATE_PART_FUNCTIONS: [&str; 7] =
-    ["DATEADD", "DATEDIFF", "DATEDIFF_BIG", "DATEPART", "DATENAME", "DATETRUNC", "DATE_BUCKET"];
 
 impl Parser<'_> {
     pub(crate) fn expr(&mut self) -> Parsed<Expr> {
         self.nested_by(2, Self::or)
     }
 
-    fn or(&mut self) -> Parsed<Expr> {
+    pub(super) fn or(&mut self) -> Parsed<Expr> {
         let mut terms = vec![self.and()?];
         while self.take("OR") {
             terms.push(self.and()?);
@@ -25,7 +22,7 @@ impl Parser<'_> {
         Ok(if terms.len() == 1 { terms.remove(0) } else { Expr::Or(terms) })
     }
 
-    fn and(&mut self) -> Parsed<Expr> {
+    pub(super) fn and(&mut self) -> Parsed<Expr> {
         let mut terms = vec![self.not()?];
         while self.take("AND") {
             terms.push(self.not()?);
@@ -33,7 +30,7 @@ impl Parser<'_> {
         Ok(if terms.len() == 1 { terms.remove(0) } else { Expr::And(terms) })
     }
 
-    fn not(&mut self) -> Parsed<Expr> {
+    pub(super) fn not(&mut self) -> Parsed<Expr> {
         if self.take("NOT") {
             return self.nested(|p| Ok(Expr::Not(Box::new(p.not()?))));
         }
@@ -102,7 +99,7 @@ impl Parser<'_> {
         Ok(Expr::Compare(comparison, left, Box::new(self.sum()?)))
     }
 
-    fn comparison(&mut self) -> Option<Comparison> {
+    pub(super) fn comparison(&mut self) -> Option<Comparison> {
         let Lexeme::Symbol(symbol) = self.lexeme() else { return None };
         let comparison = match *symbol {
             "=" => Comparison::Equal,
@@ -156,11 +153,15 @@ impl Parser<'_> {
         self.chain(Self::sum_operator, Self::product)
     }
 
-    fn product(&mut self) -> Parsed<Expr> {
+    pub(super) fn product(&mut self) -> Parsed<Expr> {
         self.chain(Self::product_operator, Self::unary)
     }
 
-    fn chain(&mut self, operator: fn(&Self) -> Option<Arithmetic>, operand: fn(&mut Self) -> Parsed<Expr>) -> Parsed<Expr> {
+    pub(super) fn chain(
+        &mut self,
+        operator: fn(&Self) -> Option<Arithmetic>,
+        operand: fn(&mut Self) -> Parsed<Expr>,
+    ) -> Parsed<Expr> {
         let mut left = operand(self)?;
         for links in 0.. {
             let Some(operator) = operator(self) else { break };
@@ -202,7 +203,7 @@ impl Parser<'_> {
         Ok(operand)
     }
 
-    fn primary(&mut self) -> Parsed<Expr> {
+    pub(super) fn primary(&mut self) -> Parsed<Expr> {
         match self.lexeme() {
             Lexeme::Number(digits) => {
                 self.advance();
@@ -242,7 +243,14 @@ impl Parser<'_> {
             }
             Lexeme::Symbol("{") => self.odbc_moment(),
             Lexeme::Word { text, quoted: false } => self.keyword_or_name(text),
-            Lexeme::Word { .. } => self.column_or_call(),
+            Lexeme::Word { text, .. } => {
+                let double = self.tokens.get(self.at).is_some_and(|token| self.source[token.start..].starts_with('"'));
+                if double && !matches!(self.ahead(1), Lexeme::Symbol("." | "(")) {
+                    self.advance();
+                    return Ok(Expr::Quoted(text.clone()));
+                }
+                self.column_or_call()
+            }
             _ => Err(self.expected("an expression")),
         }
     }
@@ -269,6 +277,14 @@ impl Parser<'_> {
                 Ok(Expr::Literal(Value::Null, Type::Null))
             }
             "CASE" => self.nested(Self::case),
+            "NEXT" if self.is_word(1, "VALUE") && self.is_word(2, "FOR") => {
+                let _ = self.take_all(&["NEXT", "VALUE", "FOR"]);
+                let name = self.object_name()?;
+                if self.is("OVER") {
+                    return Err(self.unsupported("NEXT VALUE FOR … OVER", "order the rows in a derived table"));
+                }
+                Ok(Expr::NextValue(name))
+            }
             "CAST" | "TRY_CAST" if called => {
                 self.advance();
                 self.advance();
@@ -309,7 +325,7 @@ impl Parser<'_> {
         }
     }
 
-    fn case(&mut self) -> Parsed<Expr> {
+    pub(super) fn case(&mut self) -> Parsed<Expr> {
         self.expect("CASE")?;
         let operand = if self.is("WHEN") { None } else { Some(Box::new(self.expr()?)) };
         let mut branches = Vec::new();
@@ -337,95 +353,14 @@ impl Parser<'_> {
             parts.push(self.name_after_point()?);
         }
         if self.is_symbol("(") {
-            let name = parts.join(".");
-            let schema = parts.first().map_or("", String::as_str);
-            if parts.len() > 1 && !schema.eq_ignore_ascii_case("sys") {
-                return Err(self.unsupported(&format!("the user-defined function {name}"), "write its expression out"));
+            let schema = parts.len().checked_sub(2).and_then(|at| parts.get(at));
+            if schema.is_some_and(|schema| !schema.eq_ignore_ascii_case("sys")) {
+                return self.user_call(parts);
             }
             let name = parts.pop().unwrap_or_default();
             return self.call_named(&name);
         }
         Ok(Expr::Column(parts))
-    }
-
-    fn call(&mut self) -> Parsed<Expr> {
-        let name = self.name_after_point()?;
-        self.call_named(&name)
-    }
-
-    /// A function's name has been read, its arguments follow.
-    fn call_named(&mut self, name: &str) -> Parsed<Expr> {
-        let upper = name.to_ascii_uppercase();
-        if let Some(function) = aggregate_function(&upper) {
-            let aggregate = self.nested(|p| p.aggregate(function))?;
-            if self.is("OVER") {
-                return self.over(WindowFunction::Aggregate(aggregate));
-            }
-            return Ok(Expr::Aggregate(Box::new(aggregate)));
-        }
-        let line = self.line();
-        self.expect_symbol("(")?;
-        let mut arguments = Vec::new();
-        if DATE_PART_FUNCTIONS.contains(&upper.as_str()) {
-            let part = self.name_after_point()?;
-            if !function::is_date_part(&part) {
-                let hint =
-                    Some("year, quarter, month, dayofyear, day, week, weekday, hour, minute, second, millisecond".to_owned());
-                return Err(Fault { line, message: format!("'{part}' is not a part of a date"), hint });
-            }
-            arguments.push(text_literal(&part, false));
-            self.expect_symbol(",")?;
-        }
-        if upper == "TRIM" && self.is_any(&["BOTH", "LEADING", "TRAILING"]) {
-            return Err(self.unsupported("TRIM with characters", "use TRIM, LTRIM, RTRIM or REPLACE"));
-        }
-        if !self.is_symbol(")") {
-            arguments.extend(self.comma_separated(Self::expr)?);
-        }
-        self.expect_symbol(")")?;
-        if is_window_function(&upper) {
-            let window = window_function(&upper, arguments);
-            let window = window.ok_or_else(|| self.fault(format!("{upper} does not take these arguments")))?;
-            return self.over(window);
-        }
-        match function::arity(&upper) {
-            Some((least, most)) if (least..=most).contains(&arguments.len()) => Ok(Expr::Call { name: upper, arguments }),
-            Some((least, most)) => {
-                let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
-                let message = format!("{upper} takes {count} arguments, {} are given", arguments.len());
-                Err(Fault { line, message, hint: None })
-            }
-            None => {
-                let hint = function::nearest(&upper).map(|near| format!("did you mean {near}?"));
-                let message = format!("the function {upper} is not supported by the embedded Sentinel");
-                Err(Fault { line, message, hint })
-            }
-        }
-    }
-
-    fn aggregate(&mut self, function: AggregateFunction) -> Parsed<Aggregate> {
-        self.expect_symbol("(")?;
-        let mut aggregate = Aggregate { function, distinct: false, argument: None, separator: None, order: Vec::new() };
-        if matches!(function, AggregateFunction::Count | AggregateFunction::CountBig) && self.take_symbol("*") {
-            self.expect_symbol(")")?;
-            return Ok(aggregate);
-        }
-        aggregate.distinct = self.take("DISTINCT");
-        if !aggregate.distinct {
-            self.take("ALL");
-        }
-        aggregate.argument = Some(self.expr()?);
-        if function == AggregateFunction::StringAgg {
-            self.expect_symbol(",")?;
-            aggregate.separator = Some(self.expr()?);
-        }
-        self.expect_symbol(")")?;
-        if function == AggregateFunction::StringAgg && self.take_all(&["WITHIN", "GROUP"]) {
-            self.expect_symbol("(")?;
-            aggregate.order = self.order_by()?;
-            self.expect_symbol(")")?;
-        }
-        Ok(aggregate)
     }
 
     /// A type in CAST or CONVERT, where text without a length has thirty characters.
@@ -444,33 +379,6 @@ impl Parser<'_> {
         })
     }
 
-    /// OVER and what is in it.
-    fn over(&mut self, function: WindowFunction) -> Parsed<Expr> {
-        self.expect("OVER")?;
-        self.expect_symbol("(")?;
-        let mut window = Window { function, partition: Vec::new(), order: Vec::new(), rows: false };
-        if self.take_all(&["PARTITION", "BY"]) {
-            window.partition = self.comma_separated(Self::expr)?;
-        }
-        if self.is("ORDER") {
-            window.order = self.order_by()?;
-        }
-        if self.is_any(&["ROWS", "RANGE"]) {
-            window.rows = self.is("ROWS");
-            self.advance();
-            let running = self.take_all(&["UNBOUNDED", "PRECEDING"])
-                || self.take_all(&["BETWEEN", "UNBOUNDED", "PRECEDING", "AND", "CURRENT", "ROW"]);
-            let whole = !running && self.take_all(&["BETWEEN", "UNBOUNDED", "PRECEDING", "AND", "UNBOUNDED", "FOLLOWING"]);
-            if whole && matches!(window.function, WindowFunction::Aggregate(_)) {
-                window.order.clear();
-            } else if !running {
-                return Err(self.unsupported("this window frame", "frames from UNBOUNDED PRECEDING are supported"));
-            }
-        }
-        self.expect_symbol(")")?;
-        Ok(Expr::Window(Box::new(window)))
-    }
-
     /// ORDER BY and its items.
     pub(crate) fn order_by(&mut self) -> Parsed<Vec<OrderItem>> {
         self.expect("ORDER")?;
@@ -484,47 +392,6 @@ impl Parser<'_> {
             Ok(OrderItem { value, descending })
         })
     }
-}
-
-fn is_window_function(name: &str) -> bool {
-    matches!(name, "ROW_NUMBER" | "RANK" | "DENSE_RANK" | "NTILE" | "LAG" | "LEAD" | "FIRST_VALUE" | "LAST_VALUE")
-}
-
-/// `None` when the arguments are not the function's.
-fn window_function(name: &str, arguments: Vec<Expr>) -> Option<WindowFunction> {
-    let mut arguments = arguments.into_iter();
-    let function = match name {
-        "ROW_NUMBER" => WindowFunction::RowNumber,
-        "RANK" => WindowFunction::Rank,
-        "DENSE_RANK" => WindowFunction::DenseRank,
-        "NTILE" => WindowFunction::Tile(arguments.next()?),
-        "LAG" | "LEAD" => WindowFunction::Shift {
-            forward: name == "LEAD",
-            value: arguments.next()?,
-            by: arguments.next(),
-            default: arguments.next(),
-        },
-        "FIRST_VALUE" => WindowFunction::First(arguments.next()?),
-        _ => WindowFunction::Last(arguments.next()?),
-    };
-    arguments.next().is_none().then_some(function)
-}
-
-fn aggregate_function(name: &str) -> Option<AggregateFunction> {
-    Some(match name {
-        "COUNT" => AggregateFunction::Count,
-        "COUNT_BIG" => AggregateFunction::CountBig,
-        "SUM" => AggregateFunction::Sum,
-        "AVG" => AggregateFunction::Avg,
-        "MIN" => AggregateFunction::Min,
-        "MAX" => AggregateFunction::Max,
-        "STRING_AGG" => AggregateFunction::StringAgg,
-        "STDEV" => AggregateFunction::StDev,
-        "STDEVP" => AggregateFunction::StDevP,
-        "VAR" => AggregateFunction::Var,
-        "VARP" => AggregateFunction::VarP,
-        _ => return None,
-    })
 }
 
 pub(crate) fn text_literal(text: &str, national: bool) -> Expr {

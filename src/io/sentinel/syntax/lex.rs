@@ -1,6 +1,5 @@
 //! A script's text as tokens, cut into batches at `GO`; sqlcmd's own commands are carried out on the way.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sqlparser::dialect::MsSqlDialect;
@@ -44,6 +43,8 @@ pub(crate) enum Lexeme {
 pub(crate) struct Batch {
     pub(crate) tokens: Vec<Token>,
     pub(crate) repeat: u32,
+    /// The line of its GO, or the last one.
+    pub(crate) end: u32,
 }
 
 /// A script as it is cut up.
@@ -63,10 +64,10 @@ pub(crate) struct Problem {
     pub(crate) hint: Option<String>,
 }
 
-pub(crate) fn lex(source: &str) -> Lexed {
-    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+/// Cuts a text as `sqlcmd` has prepared it into tokens and batches. Without a GO at the end the last batch is left out
+/// when `drops_rest`.
+pub(crate) fn lex(text: String, drops_rest: bool) -> Lexed {
     let mut problems = Vec::new();
-    let text = commands(source, &mut problems);
     let lines = LineIndex::new(&text);
     let mut batches = Vec::new();
     match Tokenizer::new(&MsSqlDialect {}, &text).tokenize_with_location() {
@@ -75,7 +76,8 @@ pub(crate) fn lex(source: &str) -> Lexed {
             let mut at = 0;
             while at < tokens.len() {
                 if let Some((repeat, next)) = go_line(&tokens, at) {
-                    finish(&mut batches, &mut current, repeat, text.len());
+                    let end = u32::try_from(tokens[at].span.start.line).unwrap_or(u32::MAX);
+                    finish(&mut batches, &mut current, repeat, text.len(), end);
                     at = next;
                     continue;
                 }
@@ -89,7 +91,10 @@ pub(crate) fn lex(source: &str) -> Lexed {
                     Err(message) => problems.push(Problem { line, text: token.token.to_string(), message, hint: None }),
                 }
             }
-            finish(&mut batches, &mut current, 1, text.len());
+            if drops_rest {
+                current.clear();
+            }
+            finish(&mut batches, &mut current, 1, text.len(), u32::MAX);
         }
         Err(error) => problems.push(Problem {
             line: u32::try_from(error.location.line).unwrap_or(u32::MAX),
@@ -101,13 +106,13 @@ pub(crate) fn lex(source: &str) -> Lexed {
     Lexed { text: text.into(), batches, problems }
 }
 
-fn finish(batches: &mut Vec<Batch>, tokens: &mut Vec<Token>, repeat: u32, end: usize) {
+fn finish(batches: &mut Vec<Batch>, tokens: &mut Vec<Token>, repeat: u32, end: usize, last_line: u32) {
     if tokens.is_empty() {
         return;
     }
     let line = tokens.last().map_or(1, |token| token.line);
     tokens.push(Token { lexeme: Lexeme::End, line, start: end, end });
-    batches.push(Batch { tokens: std::mem::take(tokens), repeat });
+    batches.push(Batch { tokens: std::mem::take(tokens), repeat, end: last_line });
 }
 
 /// `GO` alone on its line, perhaps with a count: the count and the token after it.
@@ -237,75 +242,13 @@ impl<'t> LineIndex<'t> {
     }
 }
 
-/// Carries out `:setvar` and replaces `$(name)`; other commands of sqlcmd are left out. Lines keep their numbers.
-fn commands(source: &str, problems: &mut Vec<Problem>) -> String {
-    if !source.contains("$(") && !source.lines().any(|line| line.trim_start().starts_with([':', '!'])) {
-        return source.to_owned();
-    }
-    let mut variables: BTreeMap<String, String> = BTreeMap::new();
-    let mut text = String::with_capacity(source.len());
-    for (at, line) in source.split_inclusive('\n').enumerate() {
-        let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-        let trimmed = line.trim();
-        if let Some(command) = trimmed.strip_prefix(':') {
-            if let Some(problem) = command_line(command, &mut variables) {
-                problems.push(Problem { line: number, text: trimmed.to_owned(), ..problem });
-            }
-            text.push('\n');
-            continue;
-        }
-        let mut rest = line;
-        while let Some(at) = rest.find("$(") {
-            let end = rest[at..].find(')').map(|end| at + end);
-            let name = end.map(|end| rest[at + 2..end].to_ascii_lowercase());
-            let (Some(end), Some(name)) = (end, name) else { break };
-            text.push_str(&rest[..at]);
-            if let Some(value) = variables.get(&name) {
-                text.push_str(value);
-            } else {
-                problems.push(Problem {
-                    line: number,
-                    text: trimmed.to_owned(),
-                    message: format!("the sqlcmd variable $({name}) is not set"),
-                    hint: Some(format!("set it at the head of the script: :setvar {name} \"value\"")),
-                });
-            }
-            rest = &rest[end + 1..];
-        }
-        text.push_str(rest);
-    }
-    text
-}
-
-fn command_line(command: &str, variables: &mut BTreeMap<String, String>) -> Option<Problem> {
-    let (word, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
-    match word.to_ascii_lowercase().as_str() {
-        "setvar" => {
-            let (name, value) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
-            let value = value.trim().trim_matches('"').to_owned();
-            variables.insert(name.to_ascii_lowercase(), value);
-            None
-        }
-        "on" | "out" | "error" | "list" | "listvar" | "reset" | "perftrace" | "serverlist" | "help" | "xml" | "connect" => None,
-        "r" => Some(problem(
-            ":r is not supported: a script is given as text, without the folder that it stands in",
-            "give the other file as a script of its own, before this one",
-        )),
-        "exit" | "quit" => Some(problem("a script that quits sqlcmd is not supported", "leave the line out")),
-        _ => Some(problem(
-            &format!("sqlcmd has no command :{word} that is supported here"),
-            "supported are :setvar and :on error; others are left out",
-        )),
-    }
-}
-
-fn problem(message: &str, hint: &str) -> Problem {
-    Problem { line: 0, text: String::new(), message: message.to_owned(), hint: Some(hint.to_owned()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lex(source: &str) -> Lexed {
+        super::lex(source.to_owned(), false)
+    }
 
     fn words(source: &str) -> Vec<Vec<String>> {
         let lexed = lex(source);
@@ -345,14 +288,6 @@ mod tests {
         ] {
             assert!(lexemes.contains(&expected), "{expected:?} in {lexemes:?}");
         }
-    }
-
-    #[test]
-    fn sqlcmd_variables_are_replaced_and_unset_ones_reported() {
-        let lexed = lex(":setvar Db \"SentinelMock\"\n:on error exit\nUSE $(db)\nSELECT '$(none)'");
-        assert_eq!(lexed.batches[0].tokens[1].lexeme, Lexeme::Word { text: "SentinelMock".into(), quoted: false });
-        assert_eq!(lexed.batches[0].tokens[1].line, 3);
-        assert_eq!(lexed.problems[0].line, 4);
     }
 
     #[test]

@@ -340,8 +340,14 @@ impl Parser<'_> {
 
     fn table_function(&mut self, name: &ObjectName) -> Parsed<TableRef> {
         let upper = name.name.to_ascii_uppercase();
-        if !matches!(upper.as_str(), "STRING_SPLIT" | "GENERATE_SERIES") {
-            return Err(self.unsupported(&format!("the table function {name}"), "STRING_SPLIT and GENERATE_SERIES are supported"));
+        if name.schema.is_some() || !matches!(upper.as_str(), "STRING_SPLIT" | "GENERATE_SERIES") {
+            if name.schema.is_none() {
+                let hint = "STRING_SPLIT and GENERATE_SERIES are supported; functions of the script are called with their schema";
+                return Err(self.unsupported(&format!("the table function {name}"), hint));
+            }
+            let arguments = self.user_arguments(name)?;
+            let (alias, columns) = self.table_alias()?;
+            return Ok(TableRef::UserFunction { name: name.clone(), arguments, alias, columns });
         }
         self.expect_symbol("(")?;
         let arguments = self.comma_separated(Self::expr)?;

@@ -6,6 +6,7 @@ pub(crate) mod numeric;
 pub(crate) mod temporal;
 pub(crate) mod ty;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
@@ -43,6 +44,24 @@ impl Value {
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
+    }
+
+    /// The value as `sqlcmd` prints it in a result set; `ty` is its column's type.
+    #[must_use]
+    pub fn shown(&self, ty: Type) -> Cow<'_, str> {
+        let style = match (self, ty) {
+            (Self::Null, _) => return Cow::Borrowed("NULL"),
+            (Self::Text(text), _) => return Cow::Borrowed(text),
+            (Self::DateTime(_), Type::SmallDateTime) => Some(120),
+            (Self::DateTime(_), _) => Some(121),
+            (Self::Binary(_), _) => Some(1),
+            // all four decimals of MONEY
+            (Self::Numeric(_), _) => Some(2),
+            _ => None,
+        };
+        let conversion = convert::Conversion { style, ..convert::Conversion::default() };
+        // these styles exist, so there is always a text
+        Cow::Owned(conversion.print(self, ty).unwrap_or_default())
     }
 
     /// What a condition makes of the value: `None` is unknown.
