@@ -555,3 +555,15 @@ fn no_detail_quotes_a_value_of_a_row() {
     assert!(details.len() > 25);
     assert!(details.iter().all(|detail| !detail.contains(secret)));
 }
+
+#[test]
+fn a_value_within_a_capture_s_string_is_never_vouched_for_unread() {
+    let decoder = Decoder::new(&Formats::default());
+    // a line that was torn, with a whole record behind it: what looks like one value is not one string
+    let torn = r#"{\"abc{"topic":"s.db.dbo.Transaction","payload":"{}"#;
+    for topic in [TRANSACTION, AGREEMENT, "sentinel.SentinelMock.dbo.Other", "other.OtherDatabase.dbo.Transaction"] {
+        let origin = Origin { topic: Topic::intern(topic), partition: 0, offset: 0 };
+        let record = Record { origin, timestamp_ms: None, key: Some(b"key"), value: None, headers: &[] };
+        assert_eq!(decoder.decode_quoted(&record, torn), None, "{topic}");
+    }
+}

@@ -13,12 +13,14 @@ use crate::event::KeyCase;
 use crate::time::SystemClock;
 
 /// Of about half a kilobyte each.
-const CACHED_AGREEMENTS: u64 = 250_000;
+const CACHED_AGREEMENTS: u64 = 210_000;
+/// A file holds an agreement's months side by side, so they are read together.
+const MONTHS_AHEAD: usize = 2;
 
 /// The loan book.
 #[derive(Debug)]
 pub(super) enum Book {
-    File(Cached<Profiles, Question, Answer>),
+    File(Box<Cached<Profiles, Question, Answer>>),
     /// Without one no expected payment is known.
     None,
 }
@@ -30,7 +32,8 @@ impl Book {
             Some(hint) => advise(error, hint),
             None => error.into(),
         })?;
-        Ok(Self::File(Cached::new(profiles, CACHED_AGREEMENTS, expected::lives, Arc::new(SystemClock))))
+        let cached = Cached::new(profiles, CACHED_AGREEMENTS, expected::lives, Arc::new(SystemClock));
+        Ok(Self::File(Box::new(cached.ahead(MONTHS_AHEAD))))
     }
 }
 

@@ -16,8 +16,13 @@ use super::lookup::{Lookup, LookupError};
 use crate::time::{Clock, Timestamp};
 
 /// A question that is about one key.
-pub trait Keyed {
+pub trait Keyed: Sized {
     fn key(&self) -> &Key;
+
+    /// What is likely to be asked next about this key.
+    fn next(&self) -> Option<Self> {
+        None
+    }
 }
 
 /// Questions of one key whose answers are kept at once: the latest ones. For lending, months: few at a time.
@@ -29,6 +34,8 @@ pub struct Cached<L, Q, A> {
     kept: Cache<Key, Arc<[Kept<Q, A>]>, foldhash::fast::RandomState>,
     lives: fn(&Q, &A) -> Duration,
     clock: Arc<dyn Clock>,
+    /// How many of the questions that are likely next are asked along.
+    ahead: usize,
     /// Held while `kept` is written to, so that no answer is kept after its key was outdated.
     under_way: Mutex<UnderWay>,
     hits: AtomicU64,
@@ -97,7 +104,13 @@ where
     pub fn new(inner: L, capacity: u64, lives: fn(&Q, &A) -> Duration, clock: Arc<dyn Clock>) -> Self {
         let kept = Cache::builder().max_capacity(capacity).build_with_hasher(foldhash::fast::RandomState::default());
         let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { inner, kept, lives, clock, under_way: Mutex::default(), hits, misses }
+        Self { inner, kept, lives, clock, ahead: 0, under_way: Mutex::default(), hits, misses }
+    }
+
+    /// Asks along what is likely next, so many times next: worth it where the answers lie side by side.
+    #[must_use]
+    pub fn ahead(self, ahead: usize) -> Self {
+        Self { ahead, ..self }
     }
 
     /// Questions answered from memory, and those that were asked.
@@ -147,13 +160,16 @@ where
         let mut asked = Vec::new();
         if !missing.is_empty() {
             let waiting = Waiting::begin(&self.under_way);
-            asked = self.inner.lookup(&missing).await?;
+            let next = |question: &Q| std::iter::successors(question.next(), Q::next).take(self.ahead).collect::<Vec<_>>();
+            let ahead: Vec<Q> = missing.iter().flat_map(next).collect();
+            let questions = [missing, ahead].concat();
+            asked = self.inner.lookup(&questions).await?;
             // Which answer belongs to which question could not be told.
-            if asked.len() != missing.len() {
-                let detail = format!("the look-up gave {} answers to {} questions", asked.len(), missing.len());
+            if asked.len() != questions.len() {
+                let detail = format!("the look-up gave {} answers to {} questions", asked.len(), questions.len());
                 return Err(LookupError::broken(detail));
             }
-            self.keep(&missing, &asked, &waiting);
+            self.keep(&questions, &asked, &waiting);
         }
         let mut asked = asked.into_iter();
         Ok(found.into_iter().filter_map(|found| found.or_else(|| asked.next())).collect())
@@ -196,6 +212,10 @@ mod tests {
     impl Keyed for Month {
         fn key(&self) -> &Key {
             &self.0
+        }
+
+        fn next(&self) -> Option<Self> {
+            (self.1 < 90).then(|| Self(self.0.clone(), self.1 + 1))
         }
     }
 
@@ -402,5 +422,18 @@ mod tests {
         block_on(cached.lookup(&many)).unwrap();
         cached.kept.run_pending_tasks();
         assert!(cached.kept.entry_count() <= 10, "{}", cached.kept.entry_count());
+    }
+
+    #[test]
+    fn what_is_likely_next_is_asked_along_and_only_what_was_asked_is_answered() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_ms(1_768_208_400_000).unwrap()));
+        let rig = rig();
+        let cached = Cached::new(rig.cached.inner, 1_000, lives, clock).ahead(2);
+        assert_eq!(block_on(cached.lookup(&[ask("A", 20), ask("B", 89)])).unwrap(), [20, 89]);
+        let along = [ask("A", 20), ask("B", 89), ask("A", 21), ask("A", 22), ask("B", 90)];
+        assert_eq!(*cached.inner.calls.lock().unwrap(), [along]);
+        assert_eq!(block_on(cached.lookup(&[ask("B", 90), ask("A", 22), ask("A", 21)])).unwrap(), [90, 22, 21]);
+        assert_eq!(cached.inner.calls.lock().unwrap().len(), 1);
+        assert_eq!(cached.hits_and_misses(), (3, 2));
     }
 }

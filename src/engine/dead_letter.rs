@@ -27,6 +27,14 @@ impl DeadLetter {
         format!("{}: {}{hint}", self.origin, self.detail)
     }
 
+    /// Bytes of the message.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + len(value)).sum();
+        len(&self.key) + len(&self.value) + headers
+    }
+
     #[must_use]
     pub fn new(record: &Record<'_>, bad: &BadMessage) -> Self {
         Self {

@@ -21,6 +21,8 @@ pub(crate) enum Cell<'a> {
     Text(&'a str),
     /// A JSON string that holds escapes, with its quotes.
     Escaped(&'a str),
+    /// The same within a message that is itself the inside of a JSON string: all of it is escaped once more.
+    EscapedTwice(&'a str),
     /// A JSON number's literal text.
     Number(&'a str),
     Bool(bool),
@@ -58,7 +60,7 @@ impl<'a> Cell<'a> {
     }
 
     pub(crate) fn is_text(self) -> bool {
-        matches!(self, Self::Text(_) | Self::Escaped(_))
+        matches!(self, Self::Text(_) | Self::Escaped(_) | Self::EscapedTwice(_))
     }
 
     /// Fails for anything but a text, and for escapes that make no Unicode (half a surrogate pair).
@@ -66,6 +68,10 @@ impl<'a> Cell<'a> {
         match self {
             Self::Text(text) => Ok(Cow::Borrowed(text)),
             Self::Escaped(json) => serde_json::from_str(json).map(Cow::Owned).map_err(|_| TEXT),
+            Self::EscapedTwice(quoted) => {
+                let once: String = serde_json::from_str(&format!("\"{quoted}\"")).map_err(|_| TEXT)?;
+                serde_json::from_str(&once).map(Cow::Owned).map_err(|_| TEXT)
+            }
             _ => Err(TEXT),
         }
     }

@@ -23,7 +23,7 @@ impl<'a> Marks<'a> {
         marks
     }
 
-    /// The first quote or backslash at `from` or after it. `from` must not fall below what was found before.
+    /// The first quote or backslash at `from` or after it. `from` must not fall below what was found or asked before.
     #[inline]
     pub(crate) fn next(&mut self, from: usize) -> Option<usize> {
         if from >= self.start + BLOCK {

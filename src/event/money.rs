@@ -178,9 +178,11 @@ impl AmountForm {
     pub(crate) fn read(self, cell: Cell<'_>) -> Result<Decimal, Expected> {
         match (self, cell) {
             (Self::Text, Cell::Text(text)) => plain(text.as_bytes()).ok_or(AS_TEXT)?.amount(0),
-            (Self::Text, Cell::Escaped(_)) => plain(cell.text()?.as_bytes()).ok_or(AS_TEXT)?.amount(0),
+            (Self::Text, Cell::Escaped(_) | Cell::EscapedTwice(_)) => plain(cell.text()?.as_bytes()).ok_or(AS_TEXT)?.amount(0),
             (Self::Precise { scale } | Self::Decimal { scale }, Cell::Text(text)) => base64(text.as_bytes(), scale),
-            (Self::Precise { scale } | Self::Decimal { scale }, Cell::Escaped(_)) => base64(cell.text()?.as_bytes(), scale),
+            (Self::Precise { scale } | Self::Decimal { scale }, Cell::Escaped(_) | Cell::EscapedTwice(_)) => {
+                base64(cell.text()?.as_bytes(), scale)
+            }
             (Self::Decimal { scale }, Cell::Bytes(bytes)) => unscaled(bytes, scale),
             (Self::Number | Self::Decimal { .. }, Cell::Number(literal)) => number(literal),
             (Self::Number, Cell::Integer(integer)) => scaled(i128::from(integer), 0),

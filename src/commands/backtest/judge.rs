@@ -5,8 +5,14 @@
 //!               this thread                                a thread      a thread
 //! ```
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
+
+use anyhow::Context as _;
+use futures::StreamExt as _;
+use futures::executor::block_on;
+use futures::stream;
 
 use super::super::advise;
 use super::files::Files;
@@ -19,7 +25,7 @@ use crate::engine::judging::{Answered, ask};
 use crate::engine::lookup::Lookup;
 use crate::engine::merge::BAD_MESSAGE;
 use crate::engine::{Engine, Entry, Options, Output, Progress, RebuiltSource, Slot};
-use crate::io::spill::{PartitionReader, Spill};
+use crate::io::spill::{PartitionReader, Spill, SpillError};
 use crate::time::{Clock, SystemClock};
 
 /// Changes that are applied before their cases are judged: enough to ask for many agreements at once, and few enough for
@@ -29,7 +35,11 @@ const BATCH: usize = 2_048;
 const PORTION: usize = 1_024;
 const PORTIONS: usize = 64 * PORTION;
 /// Batches that may wait before each thread.
-const WAITING: usize = 8;
+const WAITING: usize = 4;
+/// Bytes of dead letters that are gathered before they are given on.
+const LETTERS: usize = 4 << 20;
+
+const NO_THREAD: &str = "cannot start a thread";
 
 /// Runs the engine over everything and writes what it finds.
 pub(super) fn judge<L: Lookup<Question, Answer>>(
@@ -45,20 +55,26 @@ pub(super) fn judge<L: Lookup<Question, Answer>>(
         let (batches, unanswered) = sync_channel(WAITING);
         let (give, answered) = sync_channel(WAITING);
         let asking = named("look up").spawn_scoped(scope, move || {
-            for batch in unanswered {
+            // while the answers for one batch are on their way, the next one asks
+            let ready = stream::iter(unanswered).map(|batch| look_up(batch, lending, lookup, rules)).buffered(2);
+            let mut ready = std::pin::pin!(ready);
+            while let Some(batch) = block_on(ready.next()) {
                 // whoever judges has stopped, and says why
-                if give.send(look_up(batch, lending, lookup, rules)?).is_err() {
+                if give.send(batch?).is_err() {
                     break;
                 }
             }
             anyhow::Ok(())
-        })?;
-        let judging = named("judge").spawn_scoped(scope, move || write_down(&answered, lending, rules, files))?;
+        });
+        let asking = asking.context(NO_THREAD)?;
+        let judging =
+            named("judge").spawn_scoped(scope, move || write_down(&answered, lending, rules, files)).context(NO_THREAD)?;
         let engine = Engine::new(Arc::clone(lending), options);
         let fed = feed(engine, spill, rules, progress, |batch| batches.send(batch).is_ok());
         drop(batches);
-        let asked = asking.join().expect("the asking thread does not panic");
-        let tally = judging.join().expect("the judging thread does not panic")?;
+        let tally = judging.join().unwrap_or_else(|panic| resume_unwind(panic));
+        let asked = asking.join().unwrap_or_else(|panic| resume_unwind(panic));
+        let tally = tally?;
         asked?;
         fed.map(|()| tally)
     })
@@ -66,6 +82,11 @@ pub(super) fn judge<L: Lookup<Question, Answer>>(
 
 fn named(name: &str) -> std::thread::Builder {
     std::thread::Builder::new().name(name.to_owned())
+}
+
+fn spilled(error: SpillError) -> anyhow::Error {
+    let hint = error.hint();
+    advise(error, hint)
 }
 
 /// Drives the engine to the end of the input. `give` says whether to go on.
@@ -80,9 +101,11 @@ fn feed(
         spill.into_readers().into_iter().map(|reader| (engine.assign(reader.partition()), reader)).collect();
     let portion = (PORTIONS / readers.len().max(1)).clamp(1, PORTION);
     let mut dead_letters = Vec::new();
+    let mut letter_bytes = 0;
     loop {
         let advanced = engine.advance(rules, BATCH);
-        if engine.pending() >= BATCH as u64 || dead_letters.len() >= PORTION {
+        if engine.pending() >= BATCH as u64 || letter_bytes >= LETTERS {
+            letter_bytes = 0;
             let mut output = engine.take_output();
             output.dead_letters.append(&mut dead_letters);
             if !give(output) {
@@ -95,14 +118,15 @@ fn feed(
             Progress::Waiting(slots) => {
                 for (slot, reader) in readers.iter_mut().filter(|(slot, _)| slots.binary_search(slot).is_ok()) {
                     let mut read = 0;
-                    while read < portion {
-                        let Some((offset, entry)) = reader.read()? else {
+                    while read < portion && letter_bytes < LETTERS {
+                        let Some((offset, entry)) = reader.read().map_err(spilled)? else {
                             engine.end(*slot);
                             break;
                         };
                         let entry = match entry {
                             // Out of the engine's hands at once: behind an open commit it would keep any number of them.
                             Entry::Bad(letter) => {
+                                letter_bytes += letter.size();
                                 dead_letters.push(*letter);
                                 Entry::Ignored(BAD_MESSAGE)
                             }
@@ -134,7 +158,7 @@ struct Ready {
     rest: Output<Lending>,
 }
 
-fn look_up<L: Lookup<Question, Answer>>(
+async fn look_up<L: Lookup<Question, Answer>>(
     mut batch: Output<Lending>,
     lending: &Lending,
     lookup: &L,
@@ -142,8 +166,7 @@ fn look_up<L: Lookup<Question, Answer>>(
 ) -> anyhow::Result<Ready> {
     lookup.outdated(&batch.outdated);
     let cases = std::mem::take(&mut batch.cases);
-    let answered = futures::executor::block_on(ask(lending, cases, lookup, rules));
-    let cases = answered.map_err(|error| match error.hint.clone() {
+    let cases = ask(lending, cases, lookup, rules).await.map_err(|error| match error.hint.clone() {
         Some(hint) => advise(error, hint),
         None => error.into(),
     })?;

@@ -17,7 +17,7 @@ use crate::io::capture::{CaptureError, Captures, Chunk, Scratch};
 use crate::io::spill::{Blocks, Labels, Spill, SpillError};
 
 /// Bytes of encoded changes that stay in memory; what is more goes to a temporary file.
-const MEMORY: usize = 96 << 20;
+const MEMORY: usize = 64 << 20;
 
 /// Reads all captures. `lending` decodes, `folder` takes what does not fit into memory.
 pub(super) fn read_all(captures: Captures, lending: &Lending, folder: &Path, progress: &ProgressBar) -> anyhow::Result<Spill> {

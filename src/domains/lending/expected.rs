@@ -26,6 +26,10 @@ impl Keyed for Question {
     fn key(&self) -> &Key {
         &self.agreement
     }
+
+    fn next(&self) -> Option<Self> {
+        Some(Self { agreement: self.agreement.clone(), month: Month::of(self.month.end()?) })
+    }
 }
 
 /// Profiles that were found change by the month or when somebody arranges something: five minutes late is soon enough.

@@ -9,6 +9,7 @@ mod config;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -85,6 +86,8 @@ pub struct Registry {
     missing_for: Duration,
     /// While blocking, held until the schema is there, so that many threads that meet a new id ask for it once.
     known: Mutex<HashMap<u32, Known>>,
+    /// The last to wait for it, waited in vain.
+    was_away: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -150,7 +153,7 @@ impl Registry {
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistryConfigError> {
         let client = Arc::new(Client::new(config)?);
         let (manner, missing_for) = (Manner::Blocking { retries: 0 }, config.missing_for);
-        Ok(Self { client, manner, missing_for, known: Mutex::default() })
+        Ok(Self { client, manner, missing_for, known: Mutex::default(), was_away: AtomicBool::new(false) })
     }
 
     /// Asks a registry that is away again, so many times, after pauses that double from a fifth of a second.
@@ -175,7 +178,13 @@ impl Registry {
             Some(Known::Asked(_)) | None => {}
         }
         let answer = match self.manner {
-            Manner::Blocking { retries } => self.client.schema_retrying(id, retries),
+            Manner::Blocking { retries } => {
+                // it was waited for once; who asks meanwhile need not wait as long again
+                let retries = if self.was_away.load(Ordering::Relaxed) { 0 } else { retries };
+                let answer = self.client.schema_retrying(id, retries);
+                self.was_away.store(answer.is_err(), Ordering::Relaxed);
+                answer
+            }
             Manner::Background => self.answered(id, &mut known),
         };
         match &answer {
@@ -190,7 +199,10 @@ impl Registry {
     /// who asks again finds its outcome.
     fn answered(&self, id: u32, known: &mut HashMap<u32, Known>) -> Result<Lookup, RegistryError> {
         let answer = match known.remove(&id) {
-            Some(Known::Asked(asked)) if asked.is_finished() => asked.join().unwrap_or(Err(RegistryError::Pending { id })),
+            Some(Known::Asked(asked)) if asked.is_finished() => asked.join().unwrap_or_else(|_| {
+                tracing::error!(id, "the thread that fetches a schema panicked");
+                Err(RegistryError::Pending { id })
+            }),
             Some(asked) => {
                 known.insert(id, asked);
                 return Err(RegistryError::Pending { id });
@@ -200,9 +212,9 @@ impl Registry {
         if answer.is_err() {
             let client = Arc::clone(&self.client);
             let thread = thread::Builder::new().name("schema-registry".to_owned());
-            // without a thread to be had, the next to ask tries again
-            if let Ok(asked) = thread.spawn(move || client.schema(id)) {
-                known.insert(id, Known::Asked(asked));
+            match thread.spawn(move || client.schema(id)) {
+                Ok(asked) => drop(known.insert(id, Known::Asked(asked))),
+                Err(error) => tracing::error!(id, %error, "no thread to fetch a schema with; the next to ask tries again"),
             }
         }
         answer

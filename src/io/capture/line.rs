@@ -58,7 +58,7 @@ impl Scratch {
     }
 
     /// The same, but a usual line's record is first shown to `glance` without a value and with the inside of the JSON string
-    /// that its value is written as. If that is enough, its escapes need not be undone.
+    /// that its value is written as, presumed to go to the line's end. A glance that is enough must have read all of it.
     pub fn read_quoted<T>(
         &mut self,
         line: &[u8],
@@ -301,7 +301,12 @@ impl<'a> Scanner<'a> {
         }
         self.at += digits;
         let value = text.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
-        Some(if negative { -value } else { value })
+        match (negative, value) {
+            // no integer, says serde_json
+            (true, 0) => None,
+            (true, value) => Some(-value),
+            (false, value) => Some(value),
+        }
     }
 
     fn string_or_null(&mut self, text: &mut Vec<u8>) -> Option<Option<Text>> {
@@ -478,6 +483,7 @@ mod tests {
         assert!(error(&USUAL[..USUAL.len() / 2]).contains("EOF"));
         assert!(error(r#"{"topic":"t","partition":0,"payload":""}"#).contains("offset"));
         assert!(error(r#"{"topic":"t","partition":0,"offset":1}"#).contains("payload"));
+        assert!(error(r#"{"topic":"t","partition":-0,"offset":1,"key":null,"payload":""}"#).contains("i32"));
         assert!(error(r#"{"topic":"t","partition":0,"offset":1,"payload_b64":"x"}"#).contains("base64"));
         assert!(error(r#"{"topic":"t","partition":0,"offset":1,"payload":"","payload_b64":""}"#).contains("both"));
         assert!(error(r#"{"topic":"t","partition":0,"offset":1,"payload":"","headers":["a"]}"#).contains("without a value"));

@@ -63,21 +63,22 @@ impl Book {
         let mut custom_profiles = custom_profile.prepare(&self.database)?;
         let mut payment_profiles = payment_profile.prepare(&self.database)?;
         let mut answers = vec![Answer::default(); questions.len()];
-        for place in in_key_order(questions) {
-            let Question { agreement: number, month } = &questions[place];
-            let answer = &mut answers[place];
-            if let Some((row, opened)) = agreement
+        let places = in_key_order(questions);
+        for places in places.chunk_by(|a, b| questions[*a].agreement == questions[*b].agreement) {
+            let number = &questions[places[0]].agreement;
+            let (row, opened) = agreement
                 .first(&mut agreements, number, agreement_row)
                 .map_err(|failure| agreement.error(&self.database, failure))?
-            {
-                answer.agreement = Some(row);
-                answer.opened = opened;
-            }
-            answer.custom = custom_profile
+                .map_or((None, None), |(row, opened)| (Some(row), opened));
+            let custom = custom_profile
                 .first(&mut custom_profiles, number, custom_amount)
                 .map_err(|failure| custom_profile.error(&self.database, failure))?;
-            answer.schedules = schedules(payment_profile, &mut payment_profiles, &questions[place].agreement, *month)
+            let months = places.iter().map(|place| questions[*place].month).collect();
+            let schedules = schedules(payment_profile, &mut payment_profiles, number, months)
                 .map_err(|failure| payment_profile.error(&self.database, failure))?;
+            for (place, schedules) in places.iter().zip(schedules) {
+                answers[*place] = Answer { agreement: row.clone(), opened, custom, schedules };
+            }
         }
         drop((agreements, custom_profiles, payment_profiles));
         snapshot.commit().map_err(failed)?;
@@ -131,17 +132,21 @@ struct Sums {
     next_due: Option<(NaiveDate, Sum)>,
 }
 
+/// What the rows of one agreement say about each of these months.
 fn schedules(
     payment_profile: &Relation,
     statement: &mut CachedStatement<'_>,
     number: &crate::engine::Key,
-    month: Month,
-) -> Result<Vec<Schedule>, Failure> {
-    let mut types: Vec<Sums> = Vec::new();
-    payment_profile.rows(statement, number, |row| add(row, month, &mut types))?;
-    let mut schedules = types.into_iter().map(Sums::schedule).collect::<Result<Vec<_>, _>>()?;
-    schedules.sort_unstable_by(|a, b| a.kind.cmp(&b.kind));
-    Ok(schedules)
+    months: Vec<Month>,
+) -> Result<Vec<Vec<Schedule>>, Failure> {
+    let mut months: Vec<(Month, Vec<Sums>)> = months.into_iter().map(|month| (month, Vec::new())).collect();
+    payment_profile.rows(statement, number, |row| months.iter_mut().try_for_each(|(month, types)| add(row, *month, types)))?;
+    let of_month = |types: Vec<Sums>| {
+        let mut schedules = types.into_iter().map(Sums::schedule).collect::<Result<Vec<_>, _>>()?;
+        schedules.sort_unstable_by(|a, b| a.kind.cmp(&b.kind));
+        Ok(schedules)
+    };
+    months.into_iter().map(|(_, types)| of_month(types)).collect()
 }
 
 fn add(row: &Row<'_>, month: Month, types: &mut Vec<Sums>) -> Result<(), Failure> {
