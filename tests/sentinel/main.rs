@@ -13,6 +13,7 @@ mod going_on;
 mod objects;
 mod others_scripts;
 mod queries;
+mod reshaping;
 mod routines;
 mod support;
 mod transactions;

@@ -2,9 +2,11 @@
 
 mod date;
 mod format;
+pub(crate) mod json;
 mod math;
 mod system;
 mod text;
+mod zone;
 
 use super::engine::Engine;
 use super::error::SqlResult;
@@ -13,6 +15,7 @@ use super::value::{Type, Value};
 
 pub(crate) use date::add_days;
 pub(crate) use date::is_date_part;
+pub(crate) use zone::is_zone;
 
 /// One built-in function.
 pub(crate) struct Function {
@@ -79,10 +82,13 @@ impl Call<'_> {
 }
 
 /// Functions that take part in typing or evaluate only some of their arguments; the binder knows them.
-const SPECIAL: [(&str, usize, usize); 4] = [("ISNULL", 2, 2), ("COALESCE", 1, 64), ("NULLIF", 2, 2), ("CHOOSE", 2, 64)];
+const SPECIAL: [(&str, usize, usize); 6] =
+    [("ISNULL", 2, 2), ("COALESCE", 1, 64), ("NULLIF", 2, 2), ("CHOOSE", 2, 64), ("GREATEST", 1, 254), ("LEAST", 1, 254)];
 
 fn tables() -> impl Iterator<Item = &'static Function> {
-    [text::FUNCTIONS, date::FUNCTIONS, math::FUNCTIONS, system::FUNCTIONS, format::FUNCTIONS].into_iter().flatten()
+    [text::FUNCTIONS, date::FUNCTIONS, math::FUNCTIONS, system::FUNCTIONS, format::FUNCTIONS, zone::FUNCTIONS, json::FUNCTIONS]
+        .into_iter()
+        .flatten()
 }
 
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
@@ -178,6 +184,6 @@ mod tests {
     #[test]
     fn the_nearest_name_is_suggested() {
         assert_eq!(nearest("GETDATES"), Some("GETDATE"));
-        assert_eq!(nearest("JSON_VALUE"), None);
+        assert_eq!(nearest("CRYPT_GEN_RANDOM"), None);
     }
 }

@@ -1,7 +1,10 @@
 //! Functions on text.
 
+use sha2::Digest as _;
+
 use super::super::error::{SqlError, SqlResult};
 use super::super::value::compare::{compare_text, pattern_index};
+use super::super::value::temporal::{DateOrder, parse};
 use super::super::value::{Type, Value};
 use super::{Call, Function, int, like_first, long_text};
 
@@ -30,9 +33,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
     strict("SUBSTRING", 2, 3, like_first, substring),
     strict("UPPER", 1, 1, like_first, |c| Ok(Value::text(c.text(0)?.to_uppercase()))),
     strict("LOWER", 1, 1, like_first, |c| Ok(Value::text(c.text(0)?.to_lowercase()))),
-    strict("LTRIM", 1, 1, like_first, |c| Ok(Value::text(c.text(0)?.trim_start_matches(' ')))),
-    strict("RTRIM", 1, 1, like_first, |c| Ok(Value::text(c.text(0)?.trim_end_matches(' ')))),
-    strict("TRIM", 1, 1, like_first, |c| Ok(Value::text(c.text(0)?.trim_matches(' ')))),
+    strict("LTRIM", 1, 2, like_first, |c| {
+        let of = trimmed_characters(c)?;
+        Ok(Value::text(c.text(0)?.trim_start_matches(|x| of.contains(x))))
+    }),
+    strict("RTRIM", 1, 2, like_first, |c| {
+        let of = trimmed_characters(c)?;
+        Ok(Value::text(c.text(0)?.trim_end_matches(|x| of.contains(x))))
+    }),
+    strict("TRIM", 1, 2, like_first, |c| {
+        let of = trimmed_characters(c)?;
+        Ok(Value::text(c.text(0)?.trim_matches(|x| of.contains(x))))
+    }),
+    strict("PARSE NUMBER", 2, 2, |_| Type::VarChar(Some(100)), parse_number),
+    strict("PARSE DATE", 2, 2, |_| Type::VarChar(Some(100)), parse_date),
+    strict("HASHBYTES", 2, 2, |_| Type::VarBinary(Some(8000)), hash_bytes),
     strict("REVERSE", 1, 1, like_first, |c| Ok(Value::text(c.text(0)?.chars().rev().collect::<String>()))),
     strict("REPLACE", 3, 3, long_text, replace),
     strict("TRANSLATE", 3, 3, like_first, translate),
@@ -94,6 +109,69 @@ pub(super) const FUNCTIONS: &[Function] = &[
 #[expect(clippy::unnecessary_wraps, reason = "has the form of the functions in the table")]
 fn count(text: &str) -> SqlResult<Value> {
     Ok(Value::Int(i64::try_from(text.chars().count()).unwrap_or(i64::MAX)))
+}
+
+fn trimmed_characters(call: &Call<'_>) -> SqlResult<String> {
+    if call.has(1) { call.text(1) } else { Ok(" ".to_owned()) }
+}
+
+/// How a culture writes numbers (what stands between groups, and the point) and dates.
+fn culture(name: &str) -> SqlResult<(&'static [char], char, DateOrder)> {
+    const BLANKS: &[char] = &[' ', '\u{a0}', '\u{202f}'];
+    Ok(match name.to_lowercase().as_str() {
+        "en-us" => (&[','], '.', DateOrder::Mdy),
+        "en-gb" | "en-ie" | "en-au" | "en-nz" => (&[','], '.', DateOrder::Dmy),
+        "de-de" | "es-es" | "it-it" | "nl-nl" | "da-dk" => (&['.'], ',', DateOrder::Dmy),
+        "fr-fr" | "nb-no" | "pl-pl" => (BLANKS, ',', DateOrder::Dmy),
+        "sv-se" => (BLANKS, ',', DateOrder::Ymd),
+        _ => {
+            let message = format!("The culture parameter '{name}' provided in the function call is not supported.");
+            return Err(SqlError::new(9818, message));
+        }
+    })
+}
+
+/// A number as a culture writes it, in the plain form that CAST reads.
+fn parse_number(call: &Call<'_>) -> SqlResult<Value> {
+    let (groups, point, _) = culture(&call.text(1)?)?;
+    let text = call.text(0)?;
+    let bare = text.trim().trim_matches(|c: char| matches!(c, '£' | '$' | '€') || c == ' ');
+    let plain: String = bare.chars().filter(|c| !groups.contains(c)).map(|c| if c == point { '.' } else { c }).collect();
+    Ok(Value::text(plain))
+}
+
+/// A date as a culture writes it, as ISO has it.
+fn parse_date(call: &Call<'_>) -> SqlResult<Value> {
+    let (_, _, order) = culture(&call.text(1)?)?;
+    let text = call.text(0)?;
+    let failed = || {
+        let message = format!(
+            "Error converting string value '{text}' into data type using culture '{}'.",
+            call.text(1).unwrap_or_default()
+        );
+        SqlError::new(9819, message)
+    };
+    // .NET writes the day of the week in front
+    let bare =
+        text.split_once(", ").filter(|(day, _)| day.to_lowercase().ends_with("day")).map_or(text.as_str(), |(_, rest)| rest);
+    let (time, _) = parse(bare, order).ok_or_else(failed)?;
+    Ok(Value::text(time.format("%Y-%m-%dT%H:%M:%S%.f").to_string()))
+}
+
+fn hash_bytes(call: &Call<'_>) -> SqlResult<Value> {
+    let bytes: Vec<u8> = match &call.values[1] {
+        Value::Binary(bytes) => bytes.to_vec(),
+        _ if matches!(call.types[1], Type::NChar(_) | Type::NVarChar(_)) => {
+            call.text(1)?.encode_utf16().flat_map(u16::to_le_bytes).collect()
+        }
+        _ => call.text(1)?.into_bytes(),
+    };
+    let digest = match call.text(0)?.to_ascii_uppercase().as_str() {
+        "SHA2_256" => sha2::Sha256::digest(&bytes).to_vec(),
+        "SHA2_512" => sha2::Sha512::digest(&bytes).to_vec(),
+        other => return Err(SqlError::unsupported(format!("HASHBYTES by {other}")).with_hint("SHA2_256 and SHA2_512 are")),
+    };
+    Ok(Value::Binary(digest.into()))
 }
 
 fn take(text: &str, count: usize) -> String {

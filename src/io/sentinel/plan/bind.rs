@@ -336,6 +336,11 @@ impl<'e> Binder<'e> {
                     return Ok((Bound::NullIf(Box::new(left), Box::new(equal)), ty));
                 }
             }
+            "GREATEST" | "LEAST" => {
+                let ty = bound.iter().fold(Type::Null, |ty, (_, other)| ty.common(*other));
+                let list = bound.into_iter().map(|(item, from)| convert(item, from, ty)).collect();
+                return Ok((Bound::Extreme { list, greatest: name == "GREATEST" }, ty));
+            }
             "CHOOSE" => {
                 let mut bound = bound.into_iter();
                 if let Some((index, from)) = bound.next() {

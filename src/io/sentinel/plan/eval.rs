@@ -13,7 +13,7 @@ use super::super::engine::Engine;
 use super::super::error::{SqlError, SqlResult};
 use super::super::function::{Call, add_days};
 use super::super::syntax::ast::{Arithmetic, Comparison};
-use super::super::value::compare::{Key, compare, like};
+use super::super::value::compare::{Key, compare, like, sort_order};
 use super::super::value::convert::{Conversion, days_since_1900};
 use super::super::value::ty::Class;
 use super::super::value::{Numeric, Type, Value, temporal};
@@ -167,6 +167,13 @@ impl<'a> Env<'a> {
                 }
                 Value::Null
             }
+            Bound::Extreme { list, greatest } => {
+                let mut values = list.iter().map(|item| self.eval(item)).collect::<SqlResult<Vec<_>>>()?;
+                values.retain(|value| !value.is_null());
+                let extreme =
+                    if *greatest { values.into_iter().max_by(sort_order) } else { values.into_iter().min_by(sort_order) };
+                extreme.unwrap_or(Value::Null)
+            }
             Bound::NullIf(value, compared) => {
                 let value = self.eval(value)?;
                 // The right side is the comparison with the left.
@@ -180,7 +187,11 @@ impl<'a> Env<'a> {
                 _ => Value::Null,
             },
             Bound::Convert { value, from, to, style, explicit, forgiving } => {
-                let value = self.eval(value)?;
+                let value = match self.eval(value) {
+                    // the text of TRY_PARSE is none of its culture
+                    Err(error) if *forgiving && error.number == 9819 => return Ok(Value::Null),
+                    value => value?,
+                };
                 let style = match style {
                     Some(style) => match self.eval(style)? {
                         Value::Int(style) => Some(style),

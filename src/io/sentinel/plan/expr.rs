@@ -68,6 +68,10 @@ pub(crate) enum Bound {
         otherwise: Option<Box<Bound>>,
     },
     Coalesce(Vec<Bound>),
+    Extreme {
+        list: Vec<Bound>,
+        greatest: bool,
+    },
     NullIf(Box<Bound>, Box<Bound>),
     Choose(Box<Bound>, Vec<Bound>),
     Convert {
@@ -122,7 +126,11 @@ impl Bound {
                 pair.0.walk(visit);
                 pair.1.walk(visit);
             }
-            Self::And(list) | Self::Or(list) | Self::Coalesce(list) => list.iter().for_each(|b| b.walk(visit)),
+            Self::And(list) | Self::Or(list) | Self::Coalesce(list) | Self::Extreme { list, .. } => {
+                for item in list {
+                    item.walk(visit);
+                }
+            }
             Self::Like { value, pattern, escape, .. } => {
                 value.walk(visit);
                 pattern.walk(visit);

@@ -8,8 +8,10 @@ use super::super::error::{SqlError, SqlResult};
 use super::super::store::Row;
 use super::super::syntax::ast::{JoinKind, ObjectName, TableRef};
 use super::super::value::Type;
+use super::super::value::Value;
 use super::bind::{Binder, Scope, ScopeColumn};
 use super::expr::{Bound, SubPlan, UserFunction};
+use super::json::OpenJson;
 use super::query::CteKind;
 
 #[derive(Debug)]
@@ -57,6 +59,7 @@ pub(crate) enum Source {
         function: UserFunction,
         arguments: Vec<Bound>,
     },
+    Json(Box<OpenJson>),
     /// The rows that a recursive query found in its last round.
     Recursion(usize),
 }
@@ -98,8 +101,15 @@ impl Binder<'_> {
                 let ty = if name == "STRING_SPLIT" { Type::NVarChar(Some(4000)) } else { types[0].common(Type::Int) };
                 let column = columns.first().cloned().unwrap_or_else(|| "value".to_owned());
                 let qualifier = alias.clone().unwrap_or_else(|| name.clone());
-                let scope = Scope { columns: vec![ScopeColumn { qualifier, name: column, ty, hidden: false }] };
-                Ok((FromPlan::leaf(Source::Function { name: name.clone(), arguments, types }, 1), scope))
+                let mut scope =
+                    Scope { columns: vec![ScopeColumn { qualifier: qualifier.clone(), name: column, ty, hidden: false }] };
+                // STRING_SPLIT with a third argument that is not 0
+                if name == "STRING_SPLIT" && matches!(arguments.get(2), Some(Bound::Constant(Value::Int(1)))) {
+                    let ordinal = columns.get(1).cloned().unwrap_or_else(|| "ordinal".to_owned());
+                    scope.columns.push(ScopeColumn { qualifier, name: ordinal, ty: Type::BigInt, hidden: false });
+                }
+                let width = scope.columns.len();
+                Ok((FromPlan::leaf(Source::Function { name: name.clone(), arguments, types }, width), scope))
             }
             TableRef::UserFunction { name, arguments, alias, columns } => {
                 let function = self.user_function(name)?;
@@ -120,6 +130,9 @@ impl Binder<'_> {
                 let width = scope.columns.len();
                 Ok((FromPlan::leaf(Source::UserFunction { function, arguments }, width), scope))
             }
+            TableRef::OpenJson { json, path, columns, alias } => self.open_json(json, path.as_ref(), columns, alias.as_deref()),
+            TableRef::Pivot { source, aggregate, column, values, alias } => self.pivot(source, aggregate, column, values, alias),
+            TableRef::Unpivot { source, value, name, columns, alias } => self.unpivot(source, value, name, columns, alias),
             TableRef::Join { kind, left, right, on } => {
                 let (left, mut scope) = self.from(left)?;
                 let (right, right_scope) = self.from(right)?;

@@ -9,6 +9,7 @@ use super::super::value::{Type, Value};
 use super::aggregate::AggregatePlan;
 use super::bind::{Binder, Collected, Scope};
 use super::expr::{Bound, SubPlan};
+use super::form::FormPlan;
 use super::from::FromPlan;
 use super::operators::{arithmetic, cast, convert};
 use super::window::WindowPlan;
@@ -28,6 +29,7 @@ pub(crate) struct QueryPlan {
     pub(crate) order: Vec<(usize, bool)>,
     pub(crate) offset: Option<Bound>,
     pub(crate) fetch: Option<Bound>,
+    pub(crate) form: Option<FormPlan>,
 }
 
 #[derive(Debug)]
@@ -121,7 +123,11 @@ impl Binder<'_> {
         }
         let offset = query.offset.as_ref().map(|e| self.condition(e)).transpose()?;
         let fetch = query.fetch.as_ref().map(|e| self.condition(e)).transpose()?;
-        Ok(QueryPlan { columns, body, order, offset, fetch })
+        let plan = QueryPlan { columns, body, order, offset, fetch, form: None };
+        Ok(match &query.form {
+            Some(form) => plan.formed(form.clone(), query),
+            None => plan,
+        })
     }
 
     fn body(&mut self, body: &Body, order: &[OrderItem]) -> SqlResult<(BodyPlan, Vec<OutputColumn>)> {
@@ -181,7 +187,7 @@ impl Binder<'_> {
         let first = Box::new(Side { body: first, from: to.clone(), to: to.clone() });
         let step = Box::new(Side { body: step, from, to });
         let body = BodyPlan::Recursive { slot, first, step };
-        let plan = QueryPlan { columns, body, order: Vec::new(), offset: None, fetch: None };
+        let plan = QueryPlan { columns, body, order: Vec::new(), offset: None, fetch: None, form: None };
         let (rows, keys) = Default::default();
         Ok(Rc::new(SubPlan { plan, correlated: false, rows, keys }))
     }
@@ -360,7 +366,8 @@ fn names_table(body: &Body, name: &str) -> bool {
         match table {
             TableRef::Named { name: table, .. } => table.schema.is_none() && same(&table.name, name),
             TableRef::Derived { query, .. } => names_table(&query.body, name),
-            TableRef::Function { .. } | TableRef::UserFunction { .. } => false,
+            TableRef::Function { .. } | TableRef::UserFunction { .. } | TableRef::OpenJson { .. } => false,
+            TableRef::Pivot { source, .. } | TableRef::Unpivot { source, .. } => in_from(source, name),
             TableRef::Join { left, right, .. } | TableRef::Apply { left, right, .. } => {
                 in_from(left, name) || in_from(right, name)
             }

@@ -58,7 +58,11 @@ impl QueryPlan {
                 compare_keys(&picked(a), &picked(b), |at| self.order[at].1)
             });
         }
-        self.page(env, rows)
+        let rows = self.page(env, rows)?;
+        match &self.form {
+            Some(form) => form.write(engine, &rows),
+            None => Ok(rows),
+        }
     }
 
     /// OFFSET and FETCH.

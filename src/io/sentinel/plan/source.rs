@@ -69,6 +69,7 @@ impl Source {
                 let values = arguments.iter().map(|a| around.eval(a)).collect::<SqlResult<Vec<_>>>()?;
                 env.engine.run_table_function(function, values)
             }
+            Self::Json(json) => json.run(&env.outer.copied().unwrap_or_else(|| Env::new(env.engine))),
             Self::Function { name, arguments, types } => {
                 // Its arguments were bound outside this FROM, or on the left of an APPLY.
                 let around = env.outer.copied().unwrap_or_else(|| Env::new(env.engine));
@@ -91,7 +92,12 @@ fn split(env: &Env<'_>, values: &[Value], types: &[Type]) -> SqlResult<Vec<Row>>
     if separator.chars().count() != 1 {
         return Err(SqlError::new(214, "Procedure expects parameter 'separator' of type 'nchar(1)/nvarchar(1)'."));
     }
-    Ok(text.split(&separator).map(|part| vec![Value::text(part)]).collect())
+    let numbered = matches!(values.get(2), Some(Value::Int(1)));
+    let row = |(part, at): (&str, i64)| {
+        let number = numbered.then_some(Value::Int(at));
+        std::iter::once(Value::text(part)).chain(number).collect()
+    };
+    Ok(text.split(&separator).zip(1..).map(row).collect())
 }
 
 /// GENERATE_SERIES: from the first to the second number, by the third.

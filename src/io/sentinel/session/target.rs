@@ -149,7 +149,12 @@ fn referred(from: &TableRef, target: &ObjectName) -> Option<(ObjectName, String)
                 all(left, found);
                 all(right, found);
             }
-            TableRef::Derived { .. } | TableRef::Function { .. } | TableRef::UserFunction { .. } => {}
+            TableRef::Derived { .. }
+            | TableRef::Function { .. }
+            | TableRef::UserFunction { .. }
+            | TableRef::OpenJson { .. }
+            | TableRef::Pivot { .. }
+            | TableRef::Unpivot { .. } => {}
         }
     }
     let mut tables = Vec::new();

@@ -62,11 +62,22 @@ impl Parser<'_> {
             arguments.push(text_literal(&part, false));
             self.expect_symbol(",")?;
         }
-        if upper == "TRIM" && self.is_any(&["BOTH", "LEADING", "TRAILING"]) {
-            return Err(self.unsupported("TRIM with characters", "use TRIM, LTRIM, RTRIM or REPLACE"));
+        let mut upper = upper;
+        if upper == "TRIM" {
+            // TRIM(LEADING '0' FROM text)
+            if self.take("LEADING") {
+                "LTRIM".clone_into(&mut upper);
+            } else if self.take("TRAILING") {
+                "RTRIM".clone_into(&mut upper);
+            } else {
+                self.take("BOTH");
+            }
         }
         if !self.is_symbol(")") {
             arguments.extend(self.comma_separated(Self::expr)?);
+        }
+        if upper.ends_with("TRIM") && self.take("FROM") {
+            arguments.insert(0, self.expr()?);
         }
         self.expect_symbol(")")?;
         if is_window_function(&upper) {

@@ -58,12 +58,27 @@ impl Parser<'_> {
         if !self.take("CLUSTERED") {
             self.take("NONCLUSTERED");
         }
+        if self.take("COLUMNSTORE") {
+            self.rest_of_statement();
+            return Ok(Kind::Accepted("a columnstore index"));
+        }
         if self.take("INDEX") {
             return self.index(unique);
         }
-        if self.is_any(&["LOGIN", "USER", "ROLE", "STATISTICS", "CERTIFICATE", "CREDENTIAL", "APPLICATION", "SERVER"]) {
+        if self.is_any(&[
+            "LOGIN",
+            "USER",
+            "ROLE",
+            "STATISTICS",
+            "CERTIFICATE",
+            "CREDENTIAL",
+            "APPLICATION",
+            "SERVER",
+            "PARTITION",
+            "FULLTEXT",
+        ]) {
             self.rest_of_statement();
-            return Ok(Kind::Accepted("CREATE of a login, user, role or statistics"));
+            return Ok(Kind::Accepted("CREATE of a login, user, role, statistics or storage"));
         }
         Err(self.expected("TABLE, INDEX, VIEW, PROCEDURE, SCHEMA or DATABASE"))
     }
@@ -81,9 +96,6 @@ impl Parser<'_> {
     }
 
     fn index(&mut self, unique: bool) -> Parsed<Kind> {
-        if self.is_any(&["COLUMNSTORE"]) {
-            return Err(self.unsupported("a columnstore index", "leave it out"));
-        }
         let name = self.name()?;
         self.expect("ON")?;
         let table = self.object_name()?;
@@ -148,7 +160,16 @@ impl Parser<'_> {
             if !self.take("CLUSTERED") {
                 self.take("NONCLUSTERED");
             }
-            self.name_list()?;
+            self.take("COLUMNSTORE");
+            if self.is_symbol("(") {
+                self.name_list()?;
+            }
+            if self.take("INCLUDE") {
+                self.name_list()?;
+            }
+            if self.take("WHERE") {
+                self.expr()?;
+            }
             self.storage_options()?;
         } else if self.is("PERIOD") && self.is_word(1, "FOR") {
             return Err(self.unsupported("a system-versioned table", "leave PERIOD and SYSTEM_VERSIONING out"));
@@ -211,8 +232,14 @@ impl Parser<'_> {
         } else if self.is("REFERENCES") || self.take_all(&["FOREIGN", "KEY"]) {
             let rule = self.references(own)?;
             column.constraints.push(Constraint { name, rule });
-        } else if self.is("MASKED") || self.is("GENERATED") || self.is("ENCRYPTED") {
-            return Err(self.unsupported("a masked, generated or encrypted column", "leave that out"));
+        } else if self.take("MASKED") {
+            // the owner sees through a mask
+            self.expect("WITH")?;
+            self.skip_brackets()?;
+        } else if self.is("GENERATED") {
+            return Err(self.unsupported("a column that is GENERATED ALWAYS", "leave PERIOD and SYSTEM_VERSIONING out"));
+        } else if self.is("ENCRYPTED") {
+            return Err(self.unsupported("an ENCRYPTED column", "leave that out"));
         } else if name.is_some() {
             return Err(self.expected("a constraint"));
         } else {
@@ -347,6 +374,12 @@ impl Parser<'_> {
         }
         if self.take_all(&["ALTER", "COLUMN"]) {
             let name = self.name()?;
+            if self.is_any(&["ADD", "DROP"])
+                && (self.is_word(1, "MASKED") || self.is_word(1, "SPARSE") || self.is_word(1, "ROWGUIDCOL"))
+            {
+                self.rest_of_statement();
+                return Ok(None);
+            }
             if self.is_any(&["ADD", "DROP"]) {
                 return Err(self.unsupported("this ALTER COLUMN", "a column's type and NULL can be altered"));
             }

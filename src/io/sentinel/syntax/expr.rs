@@ -2,7 +2,7 @@
 
 use super::super::function;
 use super::super::value::{Numeric, Type, Value};
-use super::ast::{Arithmetic, Comparison, Expr, OrderItem};
+use super::ast::{Arithmetic, Comparison, Expr, Form, OrderItem, Query};
 use super::cursor::{Parsed, Parser, is_reserved};
 use super::lex::Lexeme;
 
@@ -22,7 +22,7 @@ impl Parser<'_> {
         Ok(if terms.len() == 1 { terms.remove(0) } else { Expr::Or(terms) })
     }
 
-    pub(super) fn and(&mut self) -> Parsed<Expr> {
+    fn and(&mut self) -> Parsed<Expr> {
         let mut terms = vec![self.not()?];
         while self.take("AND") {
             terms.push(self.not()?);
@@ -30,7 +30,7 @@ impl Parser<'_> {
         Ok(if terms.len() == 1 { terms.remove(0) } else { Expr::And(terms) })
     }
 
-    pub(super) fn not(&mut self) -> Parsed<Expr> {
+    fn not(&mut self) -> Parsed<Expr> {
         if self.take("NOT") {
             return self.nested(|p| Ok(Expr::Not(Box::new(p.not()?))));
         }
@@ -48,8 +48,20 @@ impl Parser<'_> {
         let left = self.sum()?;
         if self.take("IS") {
             let negated = self.take("NOT");
-            if self.is("DISTINCT") {
-                return Err(self.unsupported("IS DISTINCT FROM", "compare with = and IS NULL"));
+            if self.take("DISTINCT") {
+                self.expect("FROM")?;
+                let right = self.sum()?;
+                let distinct = Expr::Case {
+                    operand: None,
+                    branches: vec![
+                        (Expr::And(vec![is_null(&left), is_null(&right)]), int_literal(0)),
+                        (Expr::Or(vec![is_null(&left), is_null(&right)]), int_literal(1)),
+                        (Expr::Compare(Comparison::Equal, Box::new(left), Box::new(right)), int_literal(0)),
+                    ],
+                    otherwise: Some(Box::new(int_literal(1))),
+                };
+                let wanted = int_literal(i64::from(!negated));
+                return Ok(Expr::Compare(Comparison::Equal, Box::new(distinct), Box::new(wanted)));
             }
             self.expect("NULL")?;
             return Ok(Expr::IsNull { value: Box::new(left), negated });
@@ -99,7 +111,7 @@ impl Parser<'_> {
         Ok(Expr::Compare(comparison, left, Box::new(self.sum()?)))
     }
 
-    pub(super) fn comparison(&mut self) -> Option<Comparison> {
+    fn comparison(&mut self) -> Option<Comparison> {
         let Lexeme::Symbol(symbol) = self.lexeme() else { return None };
         let comparison = match *symbol {
             "=" => Comparison::Equal,
@@ -190,12 +202,19 @@ impl Parser<'_> {
         if self.take_symbol("~") {
             return self.nested(|p| Ok(Expr::BitNot(Box::new(p.unary()?))));
         }
-        let operand = self.primary()?;
+        let mut operand = self.primary()?;
         loop {
             if self.take("COLLATE") {
                 self.name()?;
-            } else if self.is("AT") && self.is_word(1, "TIME") {
-                return Err(self.unsupported("AT TIME ZONE", "local time and UTC are the same here: leave it out"));
+            } else if self.take_all(&["AT", "TIME", "ZONE"]) {
+                let zone = self.primary()?;
+                if let Expr::Literal(Value::Text(name), _) = &zone
+                    && !function::is_zone(name)
+                {
+                    let hint = "known are UTC, GMT Standard Time, W. Europe Standard Time, Eastern Standard Time and their like";
+                    return Err(self.unsupported(&format!("the time zone {name}"), hint));
+                }
+                operand = Expr::Call { name: "AT TIME ZONE".to_owned(), arguments: vec![operand, zone] };
             } else {
                 break;
             }
@@ -203,7 +222,7 @@ impl Parser<'_> {
         Ok(operand)
     }
 
-    pub(super) fn primary(&mut self) -> Parsed<Expr> {
+    fn primary(&mut self) -> Parsed<Expr> {
         match self.lexeme() {
             Lexeme::Number(digits) => {
                 self.advance();
@@ -237,9 +256,17 @@ impl Parser<'_> {
             }
             Lexeme::Symbol("(") => {
                 self.advance();
-                let inner = if self.begins_query() { Expr::Subquery(Box::new(self.nested(Self::query)?)) } else { self.expr()? };
+                if !self.begins_query() {
+                    let inner = self.expr()?;
+                    self.expect_symbol(")")?;
+                    return Ok(inner);
+                }
+                let query = self.nested(Self::query)?;
                 self.expect_symbol(")")?;
-                Ok(inner)
+                if matches!(query.form, Some(Form::Xml { .. })) && self.is_symbol(".") {
+                    return self.xml_value(query);
+                }
+                Ok(Expr::Subquery(Box::new(query)))
             }
             Lexeme::Symbol("{") => self.odbc_moment(),
             Lexeme::Word { text, quoted: false } => self.keyword_or_name(text),
@@ -253,6 +280,36 @@ impl Parser<'_> {
             }
             _ => Err(self.expected("an expression")),
         }
+    }
+
+    /// `.value('.', 'nvarchar(max)')` behind a query FOR XML: its text without any markup.
+    fn xml_value(&mut self, mut query: Query) -> Parsed<Expr> {
+        self.expect_symbol(".")?;
+        self.expect("value")?;
+        self.expect_symbol("(")?;
+        let text = |p: &mut Self| match p.lexeme() {
+            Lexeme::Text { text, .. } => {
+                p.advance();
+                Ok(text.clone())
+            }
+            _ => Err(p.expected("a text")),
+        };
+        let path = text(self)?;
+        if !matches!(path.replace(' ', "").as_str(), "." | "(.)[1]" | "text()[1]" | "(./text())[1]" | "(text())[1]") {
+            return Err(self.unsupported(&format!("the XML path {path}"), "'.' takes all of the text"));
+        }
+        self.expect_symbol(",")?;
+        let ty = text(self)?;
+        self.expect_symbol(")")?;
+        let (name, rest) = ty.split_once('(').unwrap_or((&ty, ""));
+        let length = rest.trim_end_matches(')').trim();
+        let length = length.parse().map_or((!length.is_empty()).then_some(None), |length| Some(Some(length)));
+        let ty = Type::from_name(name.trim(), length.as_slice()).map_err(|message| self.fault(message))?;
+        if let Some(Form::Xml { plain, .. }) = &mut query.form {
+            *plain = true;
+        }
+        let value = Box::new(Expr::Subquery(Box::new(query)));
+        Ok(Expr::Cast { value, ty, style: None, forgiving: false })
     }
 
     /// `{d '2026-03-15'}` and `{ts '2026-03-15 09:00:00'}`, as tools that speak ODBC write them.
@@ -303,6 +360,21 @@ impl Parser<'_> {
                 let style = if self.take_symbol(",") { Some(Box::new(self.expr()?)) } else { None };
                 self.expect_symbol(")")?;
                 Ok(Expr::Cast { value, ty, style, forgiving: upper.starts_with("TRY") })
+            }
+            "PARSE" | "TRY_PARSE" if called => {
+                self.advance();
+                self.advance();
+                let text = self.expr()?;
+                self.expect("AS")?;
+                let ty = self.cast_type()?;
+                let culture = if self.take("USING") { self.expr()? } else { text_literal("en-US", false) };
+                self.expect_symbol(")")?;
+                if !(ty.is_number() || ty.is_temporal()) {
+                    return Err(self.fault(format!("{upper} gives numbers, dates and times")));
+                }
+                let name = if ty.is_number() { "PARSE NUMBER" } else { "PARSE DATE" };
+                let plain = Expr::Call { name: name.to_owned(), arguments: vec![text, culture] };
+                Ok(Expr::Cast { value: Box::new(plain), ty, style: None, forgiving: upper.starts_with("TRY") })
             }
             "IIF" if called => {
                 self.advance();
@@ -392,6 +464,14 @@ impl Parser<'_> {
             Ok(OrderItem { value, descending })
         })
     }
+}
+
+fn is_null(value: &Expr) -> Expr {
+    Expr::IsNull { value: Box::new(value.clone()), negated: false }
+}
+
+pub(crate) fn int_literal(n: i64) -> Expr {
+    Expr::Literal(Value::Int(n), Type::Int)
 }
 
 pub(crate) fn text_literal(text: &str, national: bool) -> Expr {

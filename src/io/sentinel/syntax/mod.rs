@@ -21,6 +21,7 @@ mod query;
 mod routine;
 mod sqlcmd;
 mod statement;
+mod tables;
 mod variable;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use super::error::ScriptError;
 use super::session::OnError;
 use ast::{Statement, UserType};
 use cursor::{Called, Fault, Parser};
+pub(crate) use expr::text_literal;
 use lex::Problem;
 use sqlcmd::Prepared;
 pub use sqlcmd::{Nowhere, Surroundings};

@@ -1,7 +1,7 @@
-//! SELECT and what stands in FROM.
+//! SELECT.
 
 use super::super::value::{Type, Value};
-use super::ast::{Body, Cte, Expr, JoinKind, ObjectName, Query, Select, SelectItem, SetOperator, TableRef, Top};
+use super::ast::{Body, Cte, Expr, Form, Query, Select, SelectItem, SetOperator, TableRef, Top};
 use super::cursor::{Parsed, Parser};
 use super::lex::Lexeme;
 
@@ -38,7 +38,7 @@ impl Parser<'_> {
     pub(crate) fn query_after(&mut self, ctes: Vec<Cte>) -> Parsed<Query> {
         let body = self.nested(Self::union)?;
         let order = if self.is("ORDER") { self.order_by()? } else { Vec::new() };
-        let mut query = Query { ctes, body, order, offset: None, fetch: None };
+        let mut query = Query { ctes, body, order, offset: None, fetch: None, form: None };
         if self.take("OFFSET") {
             query.offset = Some(self.sum()?);
             if !self.take("ROWS") {
@@ -55,12 +55,62 @@ impl Parser<'_> {
             }
         }
         if self.is("FOR") && (self.is_word(1, "XML") || self.is_word(1, "JSON")) {
-            return Err(self.unsupported("FOR XML and FOR JSON", "STRING_AGG puts rows together into one text"));
+            query.form = Some(self.form(&query)?);
         }
         if self.take("OPTION") {
             self.skip_brackets()?;
         }
         Ok(query)
+    }
+
+    fn form(&mut self, query: &Query) -> Parsed<Form> {
+        self.advance();
+        if self.take("XML") {
+            if !self.take("PATH") {
+                return Err(self.unsupported("FOR XML other than PATH", "FOR XML PATH and STRING_AGG are supported"));
+            }
+            let row = self.bracketed_text()?.unwrap_or_else(|| "row".to_owned());
+            let mut root = None;
+            while self.take_symbol(",") {
+                if self.take("ROOT") {
+                    root = Some(self.bracketed_text()?.unwrap_or_else(|| "root".to_owned()));
+                } else {
+                    self.expect("TYPE")?;
+                }
+            }
+            return Ok(Form::Xml { row, root, plain: false });
+        }
+        self.expect("JSON")?;
+        let joined = |body: &Body| matches!(body, Body::Select(select) if matches!(select.from, Some(TableRef::Join { .. })));
+        if self.is("AUTO") && joined(&query.body) {
+            return Err(self.unsupported("FOR JSON AUTO over a join", "FOR JSON PATH nests by names such as 'a.b'"));
+        }
+        if !self.take("AUTO") {
+            self.expect("PATH")?;
+        }
+        let (mut root, mut nulls, mut wrapped) = (None, false, true);
+        while self.take_symbol(",") {
+            if self.take("ROOT") {
+                root = Some(self.bracketed_text()?.unwrap_or_else(|| "root".to_owned()));
+            } else if self.take("INCLUDE_NULL_VALUES") {
+                nulls = true;
+            } else {
+                self.expect("WITHOUT_ARRAY_WRAPPER")?;
+                wrapped = false;
+            }
+        }
+        Ok(Form::Json { root, nulls, wrapped })
+    }
+
+    /// `('text')`, if it is there.
+    fn bracketed_text(&mut self) -> Parsed<Option<String>> {
+        if !self.take_symbol("(") {
+            return Ok(None);
+        }
+        let Lexeme::Text { text, .. } = self.lexeme() else { return Err(self.expected("a name in quotes")) };
+        self.advance();
+        self.expect_symbol(")")?;
+        Ok(Some(text.clone()))
     }
 
     fn union(&mut self) -> Parsed<Body> {
@@ -100,7 +150,7 @@ impl Parser<'_> {
         Ok(Body::Select(Box::new(self.select()?)))
     }
 
-    fn values(&mut self) -> Parsed<Vec<Vec<Expr>>> {
+    pub(super) fn values(&mut self) -> Parsed<Vec<Vec<Expr>>> {
         self.expect("VALUES")?;
         let rows = self.comma_separated(|p| {
             p.expect_symbol("(")?;
@@ -114,7 +164,7 @@ impl Parser<'_> {
         Ok(rows)
     }
 
-    fn select(&mut self) -> Parsed<Select> {
+    pub(super) fn select(&mut self) -> Parsed<Select> {
         let distinct = self.take("DISTINCT");
         if !distinct {
             self.take("ALL");
@@ -195,167 +245,5 @@ impl Parser<'_> {
             return Ok(text.clone());
         }
         self.name()
-    }
-
-    /// What follows FROM: joins, and tables with commas between them.
-    pub(crate) fn tables(&mut self) -> Parsed<TableRef> {
-        let mut left = self.joined()?;
-        while self.take_symbol(",") {
-            let right = Box::new(self.joined()?);
-            left = TableRef::Join { kind: JoinKind::Inner, left: Box::new(left), right, on: None };
-        }
-        Ok(left)
-    }
-
-    fn joined(&mut self) -> Parsed<TableRef> {
-        let mut left = self.table_ref()?;
-        loop {
-            let apply = match (self.is_word(0, "CROSS"), self.is_word(0, "OUTER")) {
-                (true, _) if self.is_word(1, "APPLY") => Some(false),
-                (_, true) if self.is_word(1, "APPLY") => Some(true),
-                _ => None,
-            };
-            if let Some(outer) = apply {
-                self.advance();
-                self.advance();
-                let right = Box::new(self.table_ref()?);
-                left = TableRef::Apply { outer, left: Box::new(left), right };
-                continue;
-            }
-            if self.take_all(&["CROSS", "JOIN"]) {
-                let right = Box::new(self.table_ref()?);
-                left = TableRef::Join { kind: JoinKind::Inner, left: Box::new(left), right, on: None };
-                continue;
-            }
-            let Some(kind) = self.join_kind()? else { return Ok(left) };
-            let right = Box::new(self.nested(Self::joined_right)?);
-            self.expect("ON")?;
-            let on = Some(self.expr()?);
-            left = TableRef::Join { kind, left: Box::new(left), right, on };
-        }
-    }
-
-    /// The right side of a join; `a JOIN b JOIN c ON … ON …` nests to the right.
-    fn joined_right(&mut self) -> Parsed<TableRef> {
-        let left = self.table_ref()?;
-        let start = self.at;
-        if let Some(kind) = self.join_kind()? {
-            let right = Box::new(self.nested(Self::joined_right)?);
-            if self.take("ON") {
-                let on = Some(self.expr()?);
-                if self.is("ON") {
-                    return Ok(TableRef::Join { kind, left: Box::new(left), right, on });
-                }
-            }
-            self.at = start;
-        }
-        Ok(left)
-    }
-
-    fn join_kind(&mut self) -> Parsed<Option<JoinKind>> {
-        let (kind, outer) = if self.take("INNER") {
-            (JoinKind::Inner, false)
-        } else if self.is("LEFT") {
-            self.advance();
-            (JoinKind::Left, true)
-        } else if self.is("RIGHT") {
-            self.advance();
-            (JoinKind::Right, true)
-        } else if self.take("FULL") {
-            (JoinKind::Full, true)
-        } else if self.take("JOIN") {
-            return Ok(Some(JoinKind::Inner));
-        } else {
-            return Ok(None);
-        };
-        if outer {
-            self.take("OUTER");
-        }
-        if self.is_any(&["LOOP", "HASH", "MERGE", "REMOTE"]) && self.is_word(1, "JOIN") {
-            self.advance();
-        }
-        self.expect("JOIN")?;
-        Ok(Some(kind))
-    }
-
-    fn table_ref(&mut self) -> Parsed<TableRef> {
-        if self.is_symbol("(") {
-            if self.begins_query() || self.is_word(1, "VALUES") || self.is_word(1, "WITH") {
-                self.advance();
-                let query = Box::new(self.nested(Self::query)?);
-                self.expect_symbol(")")?;
-                let (alias, columns) = self.table_alias()?;
-                let alias = alias.ok_or_else(|| self.expected("a name for the derived table"))?;
-                return Ok(TableRef::Derived { query, alias, columns });
-            }
-            self.advance();
-            let inner = self.nested(Self::tables)?;
-            self.expect_symbol(")")?;
-            return Ok(inner);
-        }
-        let name = self.object_name()?;
-        if self.is_symbol("(") && !self.is_hint_list() {
-            return self.table_function(&name);
-        }
-        let mut alias = self.table_name_alias()?;
-        if self.take("TABLESAMPLE") || self.is_any(&["PIVOT", "UNPIVOT"]) {
-            return Err(self.unsupported("PIVOT and TABLESAMPLE", "CASE inside an aggregate makes columns of rows"));
-        }
-        self.table_hints()?;
-        if alias.is_none() {
-            alias = self.table_name_alias()?;
-        }
-        Ok(TableRef::Named { name, alias })
-    }
-
-    fn is_hint_list(&self) -> bool {
-        ["NOLOCK", "UPDLOCK", "HOLDLOCK", "ROWLOCK", "TABLOCK", "TABLOCKX", "READPAST", "READUNCOMMITTED", "XLOCK"]
-            .iter()
-            .any(|hint| self.is_word(1, hint))
-    }
-
-    /// `WITH (NOLOCK)`, or the brackets alone.
-    pub(crate) fn table_hints(&mut self) -> Parsed<()> {
-        if self.is("WITH") && matches!(self.ahead(1), Lexeme::Symbol("(")) {
-            self.advance();
-            self.skip_brackets()?;
-        } else if self.is_symbol("(") && self.is_hint_list() {
-            self.skip_brackets()?;
-        }
-        Ok(())
-    }
-
-    fn table_name_alias(&mut self) -> Parsed<Option<String>> {
-        if self.take("AS") {
-            return self.name_or_text().map(Some);
-        }
-        Ok(self.attempt(Self::name))
-    }
-
-    fn table_alias(&mut self) -> Parsed<(Option<String>, Vec<String>)> {
-        let alias = self.table_name_alias()?;
-        let columns = if alias.is_some() && self.is_symbol("(") { self.name_list()? } else { Vec::new() };
-        Ok((alias, columns))
-    }
-
-    fn table_function(&mut self, name: &ObjectName) -> Parsed<TableRef> {
-        let upper = name.name.to_ascii_uppercase();
-        if name.schema.is_some() || !matches!(upper.as_str(), "STRING_SPLIT" | "GENERATE_SERIES") {
-            if name.schema.is_none() {
-                let hint = "STRING_SPLIT and GENERATE_SERIES are supported; functions of the script are called with their schema";
-                return Err(self.unsupported(&format!("the table function {name}"), hint));
-            }
-            let arguments = self.user_arguments(name)?;
-            let (alias, columns) = self.table_alias()?;
-            return Ok(TableRef::UserFunction { name: name.clone(), arguments, alias, columns });
-        }
-        self.expect_symbol("(")?;
-        let arguments = self.comma_separated(Self::expr)?;
-        self.expect_symbol(")")?;
-        if !(2..=3).contains(&arguments.len()) {
-            return Err(self.fault(format!("{upper} takes 2 to 3 arguments")));
-        }
-        let (alias, columns) = self.table_alias()?;
-        Ok(TableRef::Function { name: upper, arguments, alias, columns })
     }
 }

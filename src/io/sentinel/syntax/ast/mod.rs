@@ -15,7 +15,7 @@ pub(crate) use ddl::{
 };
 pub(crate) use dml::{Delete, Insert, InsertSource, Merge, MergeAction, MergeClause, MergeWhen, Output, SetClause, Update};
 pub(crate) use expr::{Aggregate, AggregateFunction, Arithmetic, Comparison, Expr, OrderItem, Window, WindowFunction};
-pub(crate) use query::{Body, Cte, JoinKind, Query, Select, SelectItem, SetOperator, TableRef, Top};
+pub(crate) use query::{Body, Cte, Form, JoinKind, JsonColumn, Query, Select, SelectItem, SetOperator, TableRef, Top};
 
 /// A statement and where it stands.
 #[derive(Clone, Debug, PartialEq)]
