@@ -1,5 +1,6 @@
 //! The output topics: a transactional producer on a thread of its own, one transaction a batch.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,8 +17,9 @@ use super::KafkaSource;
 use super::client::{self, Connection, OPERATION};
 use super::fate::{self, Fate, Step};
 use super::source::Member;
-use crate::engine::DeadLetter;
-use crate::engine::ports::{Alert, Batch, CommitError, Sink, SourceError};
+use crate::engine::changelog::ChangelogError;
+use crate::engine::ports::{Alert, Batch, CommitError, RestorePage, Sink, SourceError};
+use crate::engine::{DeadLetter, Partition};
 
 /// Where a batch goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,12 @@ impl Sink for KafkaSink {
         let gone = || CommitError::Stop { detail: "the producer's thread ended".to_owned(), hint: None };
         sent.map_err(|_| gone())?;
         result.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    fn restore(&mut self, _partitions: &BTreeSet<Partition>) {}
+
+    async fn restored(&mut self) -> Result<Option<RestorePage>, ChangelogError> {
+        Ok(None)
     }
 }
 
