@@ -376,8 +376,10 @@ mod tests {
     fn driver(partitions: i32, accept_rebuilt: bool) -> Driver {
         let mut merge = Merge::new(accept_rebuilt, false);
         let topic = Topic::intern("merge.test");
-        let mut slots: Vec<Slot> =
-            (0..partitions).rev().map(|partition| merge.assign(Partition { topic, partition }, Position::default(), Dedupe::default())).collect();
+        let mut slots: Vec<Slot> = (0..partitions)
+            .rev()
+            .map(|partition| merge.assign(Partition { topic, partition }, Position::default(), Dedupe::default()))
+            .collect();
         slots.reverse();
         Driver { merge, slots, passed: Passed::default() }
     }

@@ -44,7 +44,8 @@ impl Topics {
     }
 
     fn outputs(&self) -> Outputs {
-        Outputs { alerts: self.alerts.clone(), dead_letters: self.dead_letters.clone() }
+        let changelog = format!("{}.changelog", self.input);
+        Outputs { alerts: self.alerts.clone(), dead_letters: self.dead_letters.clone(), changelog, create: true }
     }
 
     /// A batch with one alert that has consumed everything before an offset.

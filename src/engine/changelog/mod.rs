@@ -18,8 +18,8 @@
 
 mod restore;
 
-pub use restore::{ChangelogError, ChangelogRecord};
 pub(super) use restore::{BEGIN_ANEW, Rebuild, Restored};
+pub use restore::{ChangelogError, ChangelogRecord};
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

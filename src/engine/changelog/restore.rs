@@ -106,10 +106,14 @@ impl Rebuild {
             let written = pages.last_key_value().map_or(0, |(last, _)| last + 1);
             let commit = record.commit();
             let count = record.pages;
-            let own: Vec<PageRecord> =
-                pages.into_iter().filter(|(page, record)| *page < count && Some(record.commit) == commit).map(|(_, own)| own).collect();
+            let own: Vec<PageRecord> = pages
+                .into_iter()
+                .filter(|(page, record)| *page < count && Some(record.commit) == commit)
+                .map(|(_, own)| own)
+                .collect();
             if own.len() != usize::try_from(count).unwrap_or(usize::MAX) {
-                let detail = format!("{origin}: the position of {partition} has {count} pages, the changelog {} of them", own.len());
+                let detail =
+                    format!("{origin}: the position of {partition} has {count} pages, the changelog {} of them", own.len());
                 return Err(ChangelogError::new(detail, Some(BEGIN_ANEW)));
             }
             restored.positions.insert(partition, Position::restored(record, &own, written));

@@ -104,7 +104,10 @@ pub enum Condition {
     /// No partition was assigned yet.
     Unassigned,
     /// Nothing is read until what was open is back. In offsets of the changelog.
-    Restoring { read: u64, total: u64 },
+    Restoring {
+        read: u64,
+        total: u64,
+    },
     Running,
     /// Nothing is read until the schema registry answers.
     RegistryUnavailable(String),

@@ -21,7 +21,11 @@ where
     L: Lookup<D::Question, D::Answer>,
 {
     /// Takes an assignment over. If it is taken away or a shutdown wanted meanwhile, nothing has happened.
-    pub(super) async fn restore(&mut self, assigned: BTreeMap<Partition, Option<i64>>, stop: &mut Stop) -> Result<(), PipelineError> {
+    pub(super) async fn restore(
+        &mut self,
+        assigned: BTreeMap<Partition, Option<i64>>,
+        stop: &mut Stop,
+    ) -> Result<(), PipelineError> {
         let start = Instant::now();
         let partitions: BTreeSet<Partition> = assigned.keys().copied().collect();
         self.sink.restore(&partitions);
@@ -66,7 +70,10 @@ type Offsets = BTreeMap<Partition, i64>;
 
 /// Where reading begins: what was committed, and what is only known to the changelog. Both are written in one transaction,
 /// so where they differ, one of them was lost or moved by hand.
-fn agreed<D: Domain>(assigned: &BTreeMap<Partition, Option<i64>>, restored: &Restored<D>) -> Result<(Offsets, Offsets), ChangelogError> {
+fn agreed<D: Domain>(
+    assigned: &BTreeMap<Partition, Option<i64>>,
+    restored: &Restored<D>,
+) -> Result<(Offsets, Offsets), ChangelogError> {
     let (mut begin, mut resumed) = (Offsets::new(), Offsets::new());
     for (&partition, &committed) in assigned {
         let consumed = restored.positions.get(&partition).and_then(|(position, _)| position.consumed);

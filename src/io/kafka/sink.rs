@@ -14,11 +14,12 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::KafkaSource;
+use super::changelog::{self, Pages};
 use super::client::{self, Connection, OPERATION};
 use super::fate::{self, Fate, Step};
 use super::source::Member;
 use crate::engine::changelog::ChangelogError;
-use crate::engine::ports::{Alert, Batch, CommitError, RestorePage, Sink, SourceError};
+use crate::engine::ports::{Alert, Batch, CommitError, RestorePage, Sink, SourceError, StateChange};
 use crate::engine::{DeadLetter, Partition};
 
 /// Where a batch goes.
@@ -26,18 +27,28 @@ use crate::engine::{DeadLetter, Partition};
 pub struct Outputs {
     pub alerts: String,
     pub dead_letters: String,
+    /// Compacted. Belongs to this group alone.
+    pub changelog: String,
+    /// Whether topics that are missing may be created.
+    pub create: bool,
 }
 
 /// The port's Kafka side. Ends its thread when it is dropped.
 #[derive(Debug)]
 pub struct KafkaSink {
     jobs: mpsc::Sender<Job>,
+    restored: Option<Restored>,
 }
 
-struct Job {
-    batch: Arc<Batch>,
-    reply: oneshot::Sender<Result<(), CommitError>>,
+type Restored = tokio::sync::mpsc::Receiver<Result<Option<RestorePage>, ChangelogError>>;
+
+enum Job {
+    Commit(Arc<Batch>, oneshot::Sender<Result<(), CommitError>>),
+    Restore(BTreeSet<Partition>, Pages),
 }
+
+/// Pieces of the changelog that wait for the pipeline: they come as fast as it takes them.
+const WAITING_PAGES: usize = 4;
 
 impl KafkaSink {
     /// The producer's thread; the brokers are first spoken to with the first batch.
@@ -45,30 +56,49 @@ impl KafkaSink {
         let (jobs, received) = mpsc::channel::<Job>();
         let mut transactions = Transactions::new(connection.clone(), outputs, source.member());
         let work = move || {
-            for Job { batch, reply } in received {
-                // a pipeline that is gone does not care what became of its last batch
-                let _ = reply.send(transactions.commit(&batch));
+            for job in received {
+                match job {
+                    // a pipeline that is gone does not care what became of its last batch
+                    Job::Commit(batch, reply) => drop(reply.send(transactions.commit(&batch))),
+                    Job::Restore(partitions, pages) => transactions.restore(&partitions, &pages),
+                }
             }
         };
         let spawned = thread::Builder::new().name("kafka-produce".to_owned()).spawn(work);
         spawned.map_err(|error| SourceError { detail: format!("cannot start the producer's thread: {error}"), hint: None })?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, restored: None })
     }
 }
 
 impl Sink for KafkaSink {
     async fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
         let (reply, result) = oneshot::channel();
-        let sent = self.jobs.send(Job { batch: Arc::clone(batch), reply });
+        let sent = self.jobs.send(Job::Commit(Arc::clone(batch), reply));
         let gone = || CommitError::Stop { detail: "the producer's thread ended".to_owned(), hint: None };
         sent.map_err(|_| gone())?;
         result.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    fn restore(&mut self, _partitions: &BTreeSet<Partition>) {}
+    fn restore(&mut self, partitions: &BTreeSet<Partition>) {
+        let (pages, restored) = tokio::sync::mpsc::channel(WAITING_PAGES);
+        // if the thread is gone, its end of the channel says so
+        self.jobs.send(Job::Restore(partitions.clone(), pages)).ok();
+        self.restored = Some(restored);
+    }
 
     async fn restored(&mut self) -> Result<Option<RestorePage>, ChangelogError> {
-        Ok(None)
+        match &mut self.restored {
+            Some(restored) => match restored.recv().await {
+                Some(Ok(Some(page))) => Ok(Some(page)),
+                Some(Ok(None)) => {
+                    self.restored = None;
+                    Ok(None)
+                }
+                Some(Err(error)) => Err(error),
+                None => Err(ChangelogError::new("the producer's thread ended", None)),
+            },
+            None => Ok(None),
+        }
     }
 }
 
@@ -119,6 +149,20 @@ impl Transactions {
         })
     }
 
+    fn restore(&mut self, partitions: &BTreeSet<Partition>, pages: &Pages) {
+        // ends what an earlier producer of this name left open, so that nothing has to be waited for; if it cannot be done
+        // now, the first batch says so
+        if self.producer.is_none() {
+            match self.connect() {
+                Ok(producer) => self.producer = Some(producer),
+                Err(Failed { error, .. }) => tracing::debug!(%error, "transactional id not taken over yet"),
+            }
+        }
+        let end = changelog::read(&self.connection, &self.outputs, partitions, pages).map(|()| None);
+        // a pipeline that has lost these partitions meanwhile does not listen
+        pages.blocking_send(end).ok();
+    }
+
     fn attempt(&mut self, batch: &Arc<Batch>) -> Result<(), Failed> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
@@ -144,6 +188,9 @@ impl Transactions {
         }
         for letter in &batch.dead_letters {
             send(producer, self.outputs.dead_letter(letter))?;
+        }
+        for change in &batch.changelog {
+            send(producer, self.outputs.change(change))?;
         }
         let offsets = offsets(batch, &tag).map_err(Step::Offsets.failed())?;
         let send_offsets = || {
@@ -249,6 +296,12 @@ impl Outputs {
             .key(alert.key.as_str())
             .payload(alert.body.as_slice())
             .headers(OwnedHeaders::new().insert(json))
+    }
+
+    fn change<'a>(&'a self, change: &'a StateChange) -> BaseRecord<'a, str, [u8], ()> {
+        let mut record = BaseRecord::to(&self.changelog).partition(change.partition).key(change.key.as_str());
+        record.payload = change.value.as_deref();
+        record
     }
 
     /// The record as it was, and Kafka Connect's headers about what was wrong with it.
