@@ -66,6 +66,8 @@ struct Session {
     events: VecDeque<Polled>,
     revoking: bool,
     generation: u64,
+    /// The generation whose state the pipeline has restored: its batches are of this one, whatever happened since.
+    entered: u64,
     changed: Arc<Notify>,
     /// Committed, but the member was not told so.
     doubt: Option<Arc<Batch>>,
@@ -361,7 +363,7 @@ impl Sink for Member {
             if session.doubt.as_ref().is_some_and(|doubted| Arc::ptr_eq(doubted, batch)) {
                 return None;
             }
-            if session.generation != state.generation {
+            if session.entered != state.generation {
                 return Some(Act::Refuse(CommitError::Lost("generation is over".to_owned())));
             }
             let wrong = state.faults.is_some_and(|faults| state.random.one_in(faults.commit));
@@ -405,7 +407,9 @@ impl Sink for Member {
                     records.push_back(ChangelogRecord { origin, key, value: change.value.clone() });
                 }
             }
-            state.members.get_mut(&self.id).unwrap().restore = records;
+            let session = state.members.get_mut(&self.id).unwrap();
+            session.restore = records;
+            session.entered = session.generation;
         });
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
@@ -107,6 +108,9 @@ struct Transactions {
     connection: Connection,
     outputs: Outputs,
     member: Member,
+    /// The generation whose state was restored. Batches are of this one: were it asked for anew, a batch that outlasts its
+    /// assignment would be committed in the name of the next.
+    membership: Option<ConsumerGroupMetadata>,
     producer: Option<BaseProducer<Deliveries>>,
     /// A batch of which it is not known whether it was committed, and its tag.
     doubt: Option<(Arc<Batch>, String)>,
@@ -128,7 +132,7 @@ impl Step {
 
 impl Transactions {
     fn new(connection: Connection, outputs: Outputs, member: Member) -> Self {
-        Self { connection, outputs, member, producer: None, doubt: None, tags: 0 }
+        Self { connection, outputs, member, membership: None, producer: None, doubt: None, tags: 0 }
     }
 
     fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
@@ -150,6 +154,7 @@ impl Transactions {
     }
 
     fn restore(&mut self, partitions: &BTreeSet<Partition>, pages: &Pages) {
+        self.membership = self.member.metadata();
         // ends what an earlier producer of this name left open, so that nothing has to be waited for; if it cannot be done
         // now, the first batch says so
         if self.producer.is_none() {
@@ -194,8 +199,9 @@ impl Transactions {
         }
         let offsets = offsets(batch, &tag).map_err(Step::Offsets.failed())?;
         let send_offsets = || {
-            let member = self.member.metadata().ok_or(KafkaError::Canceled)?;
-            producer.send_offsets_to_transaction(&offsets, &member, OPERATION)
+            let fresh = if self.membership.is_none() { self.member.metadata() } else { None };
+            let membership = self.membership.as_ref().or(fresh.as_ref()).ok_or(KafkaError::Canceled)?;
+            producer.send_offsets_to_transaction(&offsets, membership, OPERATION)
         };
         retried(Step::Offsets, send_offsets)?;
         producer.flush(OPERATION).map_err(Step::Flush.failed())?;
