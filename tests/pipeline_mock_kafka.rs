@@ -30,6 +30,7 @@ fn broker() -> EmbeddedBroker {
         (TOPICS[1], PARTITIONS),
         ("alerts", 2),
         ("dead-letters", 1),
+        ("changelog", PARTITIONS),
         ("heartbeats", 1),
     ])
     .unwrap()
@@ -68,7 +69,8 @@ fn pipeline(
     settings: PipelineSettings<Toy>,
 ) -> Pipeline<Toy, KafkaSource, KafkaSink, Limits> {
     let source = KafkaSource::start(connection, subscription).unwrap();
-    let outputs = Outputs { alerts: "alerts".to_owned(), dead_letters: "dead-letters".to_owned() };
+    let (alerts, dead_letters, changelog) = ("alerts".to_owned(), "dead-letters".to_owned(), "changelog".to_owned());
+    let outputs = Outputs { alerts, dead_letters, changelog, create: false };
     let sink = KafkaSink::start(connection, outputs, &source).unwrap();
     let ports = Ports { source, sink, lookup: Limits::default() };
     let (_, rules) = watch::channel(Arc::new("base"));
@@ -257,6 +259,35 @@ fn distinct(broker: &EmbeddedBroker, count: usize) -> Vec<String> {
         Vec::from_iter(alerts)
     };
     distinct(&read_until(broker, "alerts", 2, |records| distinct(records).len() >= count))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_open_when_the_daemon_went_is_there_for_the_next_one() {
+    let broker = broker();
+    let connection = broker.connection("toy");
+    // first amounts only: every window is open when the daemon goes
+    for n in 0..50_i64 {
+        let place = partition(TOPICS[0], i32::try_from(n % 3).unwrap());
+        produce(&broker, &record(place, 0, 1 + u64::try_from(n / 10).unwrap(), &format!("K{n}"), n));
+    }
+    broker.flush().unwrap();
+    let (until, receiver) = watch::channel(Until::Told);
+    let settings = PipelineSettings { max_idle: Duration::from_millis(100), ..settings() };
+    let pipeline = pipeline(&connection, subscription(Membership::Alone), settings);
+    let store = pipeline.store();
+    let task = tokio::spawn(pipeline.run(receiver));
+    while store.len() < 50 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    until.send(Until::Now).unwrap();
+    task.await.unwrap().unwrap();
+    for n in 0..50_i64 {
+        let place = partition(TOPICS[1], i32::try_from((n + 1) % 3).unwrap());
+        produce(&broker, &record(place, 0, 10, &format!("K{n}"), 1000));
+    }
+    broker.flush().unwrap();
+    drain(&connection, Membership::Alone).await.unwrap();
+    assert_eq!(alerts(&broker, 50), sorted(expected(50)));
 }
 
 async fn drain_although(request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) -> (EmbeddedBroker, Result<(), PipelineError>) {

@@ -73,7 +73,12 @@ fn subscription(source: &config::daemon::Source) -> Subscription {
 }
 
 fn outputs(config: &DaemonConfig) -> Outputs {
-    Outputs { alerts: config.alerts_topic.clone(), dead_letters: config.dead_letters_topic.clone() }
+    Outputs {
+        alerts: config.alerts_topic.clone(),
+        dead_letters: config.dead_letters_topic.clone(),
+        changelog: config.changelog_topic.clone(),
+        create: config.kafka.create_topics,
+    }
 }
 
 fn settings(config: &DaemonConfig) -> PipelineSettings<Lending> {

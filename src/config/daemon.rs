@@ -15,6 +15,8 @@ pub struct DaemonConfig {
     pub kafka: Kafka,
     pub alerts_topic: String,
     pub dead_letters_topic: String,
+    /// The group's own, unless named otherwise: two groups must not share one.
+    pub changelog_topic: String,
     /// An SQLite file with the loan book; without it no expected payment is known.
     pub profiles: Option<PathBuf>,
     pub engine: Engine,
@@ -39,6 +41,8 @@ pub struct Kafka {
     pub bootstrap_servers: String,
     pub group_id: String,
     pub instance_id: Option<String>,
+    /// Whether output topics that are missing may be created.
+    pub create_topics: bool,
     pub properties: BTreeMap<String, String>,
 }
 
@@ -74,6 +78,7 @@ impl std::fmt::Debug for Kafka {
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("group_id", &self.group_id)
             .field("instance_id", &self.instance_id)
+            .field("create_topics", &self.create_topics)
             .field("properties", &self.properties.keys().collect::<Vec<_>>())
             .finish()
     }
@@ -96,14 +101,20 @@ impl DaemonConfig {
     /// Everything that is wrong with it.
     pub fn parse(name: &str, toml: &str, folder: &Path, reserved: &[(&str, &str)]) -> Result<Self, ConfigErrors> {
         let path = |text: String| folder.join(text);
-        parse(name, toml, |root| Self {
-            source: root.table("source", |section| source(section, folder)),
-            kafka: root.table("kafka", |section| kafka(section, reserved)),
-            alerts_topic: root.table("alerts", |section| topic(section, "tidewaiter.alerts")),
-            dead_letters_topic: root.table("dead_letters", |section| topic(section, "tidewaiter.dead-letters")),
-            profiles: root.table("expected", |section| section.optional("profiles", text)).map(path),
-            engine: engine(root),
-            rules: root.optional("rules", text).map(path),
+        parse(name, toml, |root| {
+            let source = root.table("source", |section| source(section, folder));
+            let kafka = root.table("kafka", |section| kafka(section, reserved));
+            let changelog = format!("{}.changelog", kafka.group_id);
+            Self {
+                changelog_topic: root.table("changelog", |section| topic(section, &changelog)),
+                source,
+                kafka,
+                alerts_topic: root.table("alerts", |section| topic(section, "tidewaiter.alerts")),
+                dead_letters_topic: root.table("dead_letters", |section| topic(section, "tidewaiter.dead-letters")),
+                profiles: root.table("expected", |section| section.optional("profiles", text)).map(path),
+                engine: engine(root),
+                rules: root.optional("rules", text).map(path),
+            }
         })
     }
 }
@@ -173,6 +184,7 @@ fn kafka(section: &mut Section<'_>, reserved: &[(&str, &str)]) -> Kafka {
         bootstrap_servers: section.required("bootstrap_servers", text).unwrap_or_default(),
         group_id: section.optional("group_id", text).unwrap_or_else(|| "tidewaiter".to_owned()),
         instance_id: section.optional("instance_id", text),
+        create_topics: section.optional("create_topics", boolean).unwrap_or(true),
         properties: section.table("properties", |properties| {
             let key = |key: &str| match reserved.iter().find(|(name, _)| *name == key) {
                 Some((_, instead)) => Err(Problem::new(format!("{key} is not for a configuration to set")).hint(*instead)),
@@ -232,6 +244,7 @@ mod tests {
         assert_eq!(config.source.topics, ["sentinel.SentinelMock.dbo.Transaction", "sentinel.SentinelMock.dbo.Agreement"]);
         assert_eq!((config.kafka.group_id.as_str(), config.alerts_topic.as_str()), ("tidewaiter", "tidewaiter.alerts"));
         assert_eq!(config.engine, Engine::default());
+        assert_eq!((config.changelog_topic.as_str(), config.kafka.create_topics), ("tidewaiter.changelog", true));
         assert_eq!(config.source.formats.decimals, DecimalForm::String);
     }
 
@@ -253,11 +266,14 @@ mod tests {
             bootstrap_servers = "b:1"
             group_id = "g"
             instance_id = "i"
+            create_topics = false
             properties = { "linger.ms" = 5, "security.protocol" = "ssl", "socket.keepalive.enable" = true }
             [alerts]
             topic = "al"
             [dead_letters]
             topic = "dl"
+            [changelog]
+            topic = "cl"
             [expected]
             profiles = "/book.sqlite"
             [engine]
@@ -271,6 +287,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.rules, Some("/etc/tidewaiter/rules/lending.toml".into()), "relative to the file");
         assert_eq!(config.profiles, Some("/book.sqlite".into()));
+        assert_eq!((config.changelog_topic.as_str(), config.kafka.create_topics), ("cl", false));
         assert_eq!(config.source.topics, ["a.T", "a.A"]);
         assert_eq!(config.source.formats.decimals, DecimalForm::Precise { scale: Some(4) });
         assert_eq!(config.source.formats.key_case, KeyCase::Sensitive);

@@ -3,13 +3,18 @@
 //! Live, replay, backtest and simulation drive this one type; they differ in where records come from and in when a
 //! partition counts as idle.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Counts;
+use super::changelog::{self, ChangelogError, Restored};
+use super::clock::Clock;
 use super::dead_letter::DeadLetter;
 use super::dedupe::Dedupe;
 use super::domain::{Domain, Key};
 use super::merge::{Entry, Merge, Next, Partition, Passed, RebuiltSource, Slot};
+use super::ports::StateChange;
+use super::position::Position;
 use super::processor::{Processor, Results};
 use super::store::StateStore;
 use crate::event::Lsn;
@@ -67,9 +72,18 @@ pub const REBUILT_SOURCE: &str = "rebuilt_source";
 impl<D: Domain> Engine<D> {
     #[must_use]
     pub fn new(domain: Arc<D>, options: Options) -> Self {
+        Self::with(domain, options, Arc::default(), false)
+    }
+
+    /// One whose changes are written down, with windows in this store, which must be empty.
+    pub(super) fn with_changelog(domain: Arc<D>, options: Options, store: Arc<StateStore<D::Window>>) -> Self {
+        Self::with(domain, options, store, true)
+    }
+
+    fn with(domain: Arc<D>, options: Options, store: Arc<StateStore<D::Window>>, writes_changes: bool) -> Self {
         Self {
-            merge: Merge::new(options.accept_rebuilt_source),
-            processor: Processor::new(Arc::clone(&domain)),
+            merge: Merge::new(options.accept_rebuilt_source, writes_changes),
+            processor: Processor::new(Arc::clone(&domain), store, writes_changes),
             domain,
             options,
             passed: Passed::default(),
@@ -80,7 +94,20 @@ impl<D: Domain> Engine<D> {
 
     /// Adds an input partition; the merge waits for it until it offers something or is idle.
     pub fn assign(&mut self, partition: Partition) -> Slot {
-        self.merge.assign(partition, Dedupe::default())
+        self.merge.assign(partition, Position::default(), Dedupe::default())
+    }
+
+    /// Adds all input partitions at once, with what was open and read before.
+    pub(super) fn restore(&mut self, partitions: &[Partition], restored: Restored<D>) -> BTreeMap<Partition, Slot> {
+        let Restored { windows, mut positions, clocks } = restored;
+        let mut slots = BTreeMap::new();
+        for &partition in partitions {
+            let (position, dedupe) = positions.remove(&partition).unwrap_or_default();
+            slots.insert(partition, self.merge.assign(partition, position, dedupe));
+        }
+        let clock = Clock::restored(&clocks, self.merge.together());
+        self.processor.restore(windows.into_iter(), clock);
+        slots
     }
 
     /// Takes a partition away. Records that were pushed but not applied are forgotten.
@@ -172,6 +199,17 @@ impl<D: Domain> Engine<D> {
         }
     }
 
+    /// Takes what has to be written of the state: together with [`Engine::take_output`] it is one batch.
+    pub(super) fn take_changes(&mut self) -> Result<Vec<StateChange>, ChangelogError> {
+        let clock = self.processor.clock().record(self.merge.together());
+        changelog::changes::<D>(self.processor.take_touched(), self.processor.store(), self.merge.take_positions(), clock)
+    }
+
+    /// Whether there is anything to write of the state.
+    pub(super) fn has_changes(&self) -> bool {
+        self.processor.has_touched() || self.merge.has_moved()
+    }
+
     /// Changes that were applied since the last call of [`Engine::take_output`].
     #[must_use]
     pub fn pending(&self) -> u64 {
@@ -192,6 +230,6 @@ impl<D: Domain> Engine<D> {
     /// The largest event time among the changes applied so far.
     #[must_use]
     pub fn stream_time(&self) -> Option<Timestamp> {
-        self.processor.stream_time()
+        self.processor.clock().stream_time
     }
 }

@@ -13,7 +13,7 @@ use crate::event::{Identity, Lsn};
 use crate::time::Timestamp;
 
 /// How far one partition was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dedupe {
     reached: Option<Reached>,
     /// Of the highest commit only: below it nothing is new, above it nothing was seen.
@@ -21,9 +21,9 @@ pub struct Dedupe {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Reached {
-    highest_commit: Lsn,
-    latest_event: Timestamp,
+pub(crate) struct Reached {
+    pub(crate) highest_commit: Lsn,
+    pub(crate) latest_event: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,11 @@ pub(crate) enum Freshness {
 }
 
 impl Dedupe {
+    /// As it was when these identities of the highest commit had been accepted.
+    pub(crate) fn restored(reached: Option<Reached>, seen: impl Iterator<Item = Identity>) -> Self {
+        Self { reached, seen: seen.collect() }
+    }
+
     pub(crate) fn judge(&self, commit: Lsn, event_time: Timestamp, identity: Identity) -> Freshness {
         let Some(reached) = self.reached else { return Freshness::New };
         match commit.cmp(&reached.highest_commit) {

@@ -35,6 +35,10 @@ pub trait Domain: Send + Sync + 'static {
     /// The outcome of a case under every rule.
     type Judgement: super::alert::Judged + Debug + Send + 'static;
 
+    /// Of the form in which windows are kept in the changelog. To be raised whenever what serde makes of a window changes: a
+    /// window of another version is refused, never misread.
+    const WINDOW_VERSION: u8 = 1;
+
     /// Recognises, in this order: a bad message, one of no consequence, a change.
     fn decode(&self, record: &Record<'_>) -> Decoded<Self::Change>;
 

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::Counts;
 use super::dead_letter::DeadLetter;
 use super::dedupe::{Dedupe, Freshness};
+use super::position::{Position, PositionChange};
 use crate::event::{ChangeEvent, Lsn, Origin, Topic};
 
 /// An input partition. Sorted by topic name, then number: that is the turn in which partitions are taken.
@@ -104,8 +105,8 @@ struct Inbox<C> {
     rebuilt: Option<RebuiltSource>,
     idle: bool,
     ended: bool,
-    /// The offset after the last record whose effect left the merge.
-    consumed: Option<i64>,
+    /// As far as effects have left the merge.
+    position: Position,
 }
 
 /// The changes of one commit, and what passed between and behind them.
@@ -127,15 +128,17 @@ pub(super) struct Merge<C> {
     turn: Vec<Slot>,
     /// Whether a partition may be passed over at a rebuilt source, so that the others reach theirs.
     accept_rebuilt: bool,
+    /// Whether positions are written down: a backtest has no use for them.
+    keeps_positions: bool,
 }
 
 impl<C> Merge<C> {
-    pub(super) fn new(accept_rebuilt: bool) -> Self {
-        Self { inboxes: Vec::new(), turn: Vec::new(), accept_rebuilt }
+    pub(super) fn new(accept_rebuilt: bool, keeps_positions: bool) -> Self {
+        Self { inboxes: Vec::new(), turn: Vec::new(), accept_rebuilt, keeps_positions }
     }
 
     /// Adds a partition with what was read of it before.
-    pub(super) fn assign(&mut self, partition: Partition, dedupe: Dedupe) -> Slot {
+    pub(super) fn assign(&mut self, partition: Partition, position: Position, dedupe: Dedupe) -> Slot {
         let slot = Slot(self.inboxes.len());
         self.inboxes.push(Some(Inbox {
             partition,
@@ -145,7 +148,7 @@ impl<C> Merge<C> {
             rebuilt: None,
             idle: false,
             ended: false,
-            consumed: None,
+            position,
         }));
         let place = self.turn.partition_point(|&other| self.inbox(other).partition < partition);
         self.turn.insert(place, slot);
@@ -193,8 +196,29 @@ impl<C> Merge<C> {
     pub(super) fn consumed(&self) -> impl Iterator<Item = (Partition, i64)> + '_ {
         self.turn.iter().filter_map(|&slot| {
             let inbox = self.inbox(slot);
-            inbox.consumed.map(|offset| (inbox.partition, offset))
+            inbox.position.consumed.map(|offset| (inbox.partition, offset))
         })
+    }
+
+    /// What has to be written of positions, in the order of partitions.
+    pub(super) fn take_positions(&mut self) -> Vec<(Partition, PositionChange)> {
+        let mut changes = Vec::new();
+        for &slot in &self.turn {
+            let inbox = self.inboxes[slot.0].as_mut().expect("turn holds assigned slots only");
+            changes.extend(inbox.position.take_change().map(|change| (inbox.partition, change)));
+        }
+        changes
+    }
+
+    /// Whether a position says something else than when it was last written.
+    pub(super) fn has_moved(&self) -> bool {
+        self.turn.iter().any(|&slot| self.inbox(slot).position.has_moved())
+    }
+
+    /// Fingerprint of the partitions that are read together, the same in every process.
+    pub(super) fn together(&self) -> u128 {
+        let names: Vec<String> = self.turn.iter().map(|&slot| self.inbox(slot).partition.to_string()).collect();
+        twox_hash::XxHash3_128::oneshot(names.join("\n").as_bytes())
     }
 
     /// Takes the next whole commit into `commit`, if every partition lets it.
@@ -232,7 +256,10 @@ impl<C> Merge<C> {
             let inbox = self.inboxes[slot.0].as_mut().expect("turn holds assigned slots only");
             if inbox.run.as_ref().is_some_and(|run| run.commit == smallest) {
                 let run = inbox.run.take().expect("just seen");
-                inbox.consumed = Some(run.next_offset);
+                if self.keeps_positions {
+                    inbox.position.applied(run.commit, run.changes.iter().map(|change| (change.event_time, change.identity)));
+                }
+                inbox.position.consumed_to(run.next_offset);
                 passed.add(run.passed);
                 if commit.is_empty() { *commit = run.changes } else { commit.extend(run.changes) }
             }
@@ -244,6 +271,7 @@ impl<C> Merge<C> {
     pub(super) fn forget(&mut self) {
         for inbox in self.inboxes.iter_mut().flatten() {
             inbox.dedupe = Dedupe::default();
+            inbox.position.forget();
             inbox.rebuilt = None;
         }
     }
@@ -318,7 +346,7 @@ impl<C> Inbox<C> {
             None => {
                 passed.records += 1;
                 note(passed);
-                self.consumed = Some(next_offset);
+                self.position.consumed_to(next_offset);
             }
         }
     }
@@ -346,10 +374,12 @@ mod tests {
 
     /// Partitions whose names sort against the order in which they are assigned.
     fn driver(partitions: i32, accept_rebuilt: bool) -> Driver {
-        let mut merge = Merge::new(accept_rebuilt);
+        let mut merge = Merge::new(accept_rebuilt, false);
         let topic = Topic::intern("merge.test");
-        let mut slots: Vec<Slot> =
-            (0..partitions).rev().map(|partition| merge.assign(Partition { topic, partition }, Dedupe::default())).collect();
+        let mut slots: Vec<Slot> = (0..partitions)
+            .rev()
+            .map(|partition| merge.assign(Partition { topic, partition }, Position::default(), Dedupe::default()))
+            .collect();
         slots.reverse();
         Driver { merge, slots, passed: Passed::default() }
     }

@@ -6,6 +6,8 @@
 
 pub mod alert;
 pub mod cache;
+pub mod changelog;
+mod clock;
 pub mod core;
 pub mod counts;
 pub mod dead_letter;
@@ -16,6 +18,7 @@ pub mod lookup;
 pub mod merge;
 pub mod pipeline;
 pub mod ports;
+mod position;
 mod processor;
 pub mod store;
 pub mod verdict;

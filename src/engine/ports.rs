@@ -3,13 +3,14 @@
 //! The pipeline knows neither Kafka nor files. Live, `replay` and the simulation differ in what stands behind these two
 //! traits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::changelog::{ChangelogError, ChangelogRecord};
 use super::{DeadLetter, Partition};
 use crate::event::{Header, Origin, Record};
 
@@ -25,6 +26,9 @@ pub trait Source: Send {
     /// Hands over again what was handed over and not committed, beginning with an assignment. What was polled before counts
     /// no more.
     fn rewind(&mut self);
+
+    /// Of partitions just assigned, for which nothing is committed: reads from here on.
+    fn resume_at(&mut self, positions: &BTreeMap<Partition, i64>);
 
     /// While held, a partition's records stay with the source, which bounds what it reads ahead.
     fn hold(&mut self, partition: Partition, hold: bool);
@@ -48,8 +52,8 @@ pub enum Polled {
     Heartbeat,
     /// A partition came to its end, or left it.
     Ends,
-    /// The partitions that are read from now on.
-    Assigned(Vec<Partition>),
+    /// The partitions that are read from now on, each with the offset that the group has committed for it.
+    Assigned(BTreeMap<Partition, Option<i64>>),
     Revoked(Revocation),
 }
 
@@ -73,10 +77,27 @@ pub struct SourceError {
     pub hint: Option<String>,
 }
 
-/// Where a batch goes.
+/// Where a batch goes, and where state comes back from.
 pub trait Sink: Send {
     /// Makes all of the batch durable, its offsets included, or none of it.
     fn commit(&mut self, batch: &Arc<Batch>) -> impl Future<Output = Result<(), CommitError>> + Send;
+
+    /// Begins to read back what every committed batch wrote to the changelog partitions with the numbers of these. A
+    /// transaction that is under way there is waited for. An earlier restore that did not come to its end is forgotten.
+    fn restore(&mut self, partitions: &BTreeSet<Partition>);
+
+    /// What was read back since, in order within a partition; `None` at the end. Dropping the future loses nothing.
+    fn restored(&mut self) -> impl Future<Output = Result<Option<RestorePage>, ChangelogError>> + Send;
+}
+
+/// A piece of the changelog.
+#[derive(Debug, Default)]
+pub struct RestorePage {
+    pub records: Vec<ChangelogRecord>,
+    /// How far reading has come, in offsets.
+    pub read: u64,
+    /// How far it will go.
+    pub total: u64,
 }
 
 /// What was done for a stretch of input: it happens as a whole, or not at all.
@@ -84,7 +105,7 @@ pub trait Sink: Send {
 pub struct Batch {
     pub alerts: Vec<Alert>,
     pub dead_letters: Vec<DeadLetter>,
-    /// What of the state changed, by key.
+    /// What of the state changed, in the order of partitions and keys.
     pub changelog: Vec<StateChange>,
     /// The offset after the last record whose effect is in the batch or an earlier one. Never empty: it is by these that
     /// a sink in doubt finds out what happened.
@@ -103,6 +124,8 @@ pub struct Alert {
 /// A record of the changelog; `None` where nothing is open any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateChange {
+    /// The partition of the changelog to which it belongs.
+    pub partition: i32,
     pub key: String,
     pub value: Option<Vec<u8>>,
 }

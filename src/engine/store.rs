@@ -10,7 +10,14 @@ use super::Key;
 /// Sharded, so that the ops endpoint can look into it while it changes. Only the processor writes.
 #[derive(Debug)]
 pub struct StateStore<W> {
-    windows: DashMap<Key, W, foldhash::fast::RandomState>,
+    windows: DashMap<Key, Kept<W>, foldhash::fast::RandomState>,
+}
+
+#[derive(Debug)]
+struct Kept<W> {
+    window: W,
+    /// The partition of the changelog in which it is kept.
+    home: i32,
 }
 
 impl<W> Default for StateStore<W> {
@@ -20,31 +27,54 @@ impl<W> Default for StateStore<W> {
 }
 
 impl<W: Default + Clone> StateStore<W> {
-    /// Runs `change` on the key's window, a new one if there is none, and drops the window if it is closed afterwards.
-    pub(super) fn update<T>(&self, key: &Key, change: impl FnOnce(&mut W) -> T, is_closed: impl FnOnce(&W) -> bool) -> T {
+    /// Runs `change` on the key's window, a new one at `home` if there is none, and drops the window if it is closed
+    /// afterwards. Gives the home of the window that was there before.
+    pub(super) fn update(
+        &self,
+        key: &Key,
+        home: i32,
+        change: impl FnOnce(&mut W),
+        is_closed: impl FnOnce(&W) -> bool,
+    ) -> Option<i32> {
         match self.windows.entry(key.clone()) {
             Entry::Occupied(mut entry) => {
-                let result = change(entry.get_mut());
-                if is_closed(entry.get()) {
+                let before = entry.get().home;
+                change(&mut entry.get_mut().window);
+                if is_closed(&entry.get().window) {
                     entry.remove();
                 }
-                result
+                Some(before)
             }
             Entry::Vacant(entry) => {
                 let mut window = W::default();
-                let result = change(&mut window);
+                change(&mut window);
                 if !is_closed(&window) {
-                    entry.insert(window);
+                    entry.insert(Kept { window, home });
                 }
-                result
+                None
             }
         }
+    }
+
+    /// Puts back a window that was kept at `home`.
+    pub(super) fn restore(&self, key: Key, home: i32, window: W) {
+        self.windows.insert(key, Kept { window, home });
+    }
+
+    /// Lends the key's window and its home.
+    pub(super) fn with<T>(&self, key: &Key, read: impl FnOnce(&W, i32) -> T) -> Option<T> {
+        self.windows.get(key).map(|kept| read(&kept.window, kept.home))
+    }
+
+    /// Lends every window, in no order.
+    pub(super) fn each(&self, mut see: impl FnMut(&Key, &W)) {
+        self.windows.iter().for_each(|entry| see(entry.key(), &entry.value().window));
     }
 
     /// A copy of what is open for this key.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<W> {
-        self.windows.get(key).map(|window| window.clone())
+        self.with(key, |window, _| window.clone())
     }
 
     #[must_use]

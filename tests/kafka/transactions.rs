@@ -44,7 +44,8 @@ impl Topics {
     }
 
     fn outputs(&self) -> Outputs {
-        Outputs { alerts: self.alerts.clone(), dead_letters: self.dead_letters.clone() }
+        let changelog = format!("{}.changelog", self.input);
+        Outputs { alerts: self.alerts.clone(), dead_letters: self.dead_letters.clone(), changelog, create: true }
     }
 
     /// A batch with one alert that has consumed everything before an offset.
@@ -64,7 +65,7 @@ async fn member(connection: &Connection, topics: &Topics) -> (KafkaSource, Kafka
     let assigned = async {
         loop {
             if let Polled::Assigned(partitions) = source.poll(0).await.unwrap() {
-                return assert_eq!(partitions, [topics.partition()]);
+                return assert!(partitions.into_keys().eq([topics.partition()]));
             }
         }
     };

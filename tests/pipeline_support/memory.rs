@@ -1,11 +1,15 @@
 //! Ports in memory: partitions that a test fills, and a sink that fails when told to.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tidewaiter::engine::Partition;
-use tidewaiter::engine::ports::{Batch, CommitError, OwnedRecord, Polled, Revocation, Sink, Source, SourceError};
+use tidewaiter::engine::changelog::{ChangelogError, ChangelogRecord};
+use tidewaiter::engine::ports::{
+    Batch, CommitError, OwnedRecord, Polled, RestorePage, Revocation, Sink, Source, SourceError, StateChange,
+};
+use tidewaiter::event::{Origin, Topic};
 use tokio::sync::{Notify, oneshot};
 
 /// The broker's side, shared by the ports and the test.
@@ -33,6 +37,10 @@ struct State {
     refusals: VecDeque<CommitError>,
     delay: Duration,
     attempts: usize,
+    /// What of the changelog is yet to be read back.
+    restore: VecDeque<ChangelogRecord>,
+    /// Why it cannot be.
+    unreadable: Option<ChangelogError>,
 }
 
 impl Broker {
@@ -63,10 +71,10 @@ impl Broker {
     pub fn assign(&self) {
         let committed = self.offsets();
         self.state(|state| {
-            let partitions: Vec<_> = state.logs.keys().copied().collect();
-            for partition in &partitions {
-                let next = committed.get(partition).copied().unwrap_or(0);
-                state.positions.insert(*partition, usize::try_from(next).unwrap());
+            let partitions: BTreeMap<_, _> =
+                state.logs.keys().map(|partition| (*partition, committed.get(partition).copied())).collect();
+            for (partition, next) in &partitions {
+                state.positions.insert(*partition, usize::try_from(next.unwrap_or(0)).unwrap());
             }
             state.revoking = false;
             state.events.push_back(Polled::Assigned(partitions));
@@ -175,6 +183,13 @@ impl Source for Broker {
         }
     }
 
+    fn resume_at(&mut self, positions: &BTreeMap<Partition, i64>) {
+        let mut state = self.0.state.lock().unwrap();
+        for (partition, offset) in positions {
+            state.positions.insert(*partition, usize::try_from(*offset).unwrap());
+        }
+    }
+
     fn hold(&mut self, partition: Partition, hold: bool) {
         let mut state = self.0.state.lock().unwrap();
         state.held.retain(|held| *held != partition);
@@ -213,5 +228,32 @@ impl Sink for Broker {
                 Ok(())
             }
         }
+    }
+
+    fn restore(&mut self, partitions: &BTreeSet<Partition>) {
+        let numbers: BTreeSet<i32> = partitions.iter().map(|partition| partition.partition).collect();
+        self.state(|state| {
+            let mut offsets: BTreeMap<i32, i64> = BTreeMap::new();
+            let changes = state.batches.iter().flat_map(|batch| &batch.changelog);
+            let own = changes.filter(|change| numbers.contains(&change.partition));
+            let record = |change: &StateChange| {
+                let next = offsets.entry(change.partition).or_default();
+                let origin = Origin { topic: Topic::intern("changelog"), partition: change.partition, offset: *next };
+                *next += 1;
+                ChangelogRecord { origin, key: Some(change.key.clone().into_bytes()), value: change.value.clone() }
+            };
+            state.restore = own.map(record).collect();
+        });
+    }
+
+    async fn restored(&mut self) -> Result<Option<RestorePage>, ChangelogError> {
+        let mut state = self.0.state.lock().unwrap();
+        if let Some(error) = state.unreadable.take() {
+            return Err(error);
+        }
+        let total = state.restore.len() as u64;
+        let take = state.restore.len().min(100);
+        let records: Vec<_> = state.restore.drain(..take).collect();
+        Ok((!records.is_empty()).then_some(RestorePage { read: records.len() as u64, total, records }))
     }
 }

@@ -32,6 +32,7 @@ use crate::io::kafka::{self, EmbeddedBroker, Membership, Outputs, Start, Subscri
 use crate::time::SystemClock;
 
 const ALERTS: &str = "tidewaiter.alerts";
+const CHANGELOG: &str = "tidewaiter.changelog";
 const DEAD_LETTERS: &str = "tidewaiter.dead-letters";
 /// As many as a first topic often has; more than one, so that the merge has work to do.
 const PARTITIONS: i32 = 3;
@@ -69,7 +70,7 @@ impl Stage {
     /// Starts the broker with these topics, and the engine on it.
     pub(super) fn start(topics: &[String], rules: LendingRules) -> anyhow::Result<Self> {
         let counts = topics.iter().map(|topic| (topic.as_str(), PARTITIONS));
-        let counts: Vec<(&str, i32)> = counts.chain([(ALERTS, PARTITIONS), (DEAD_LETTERS, 1)]).collect();
+        let counts: Vec<(&str, i32)> = counts.chain([(ALERTS, PARTITIONS), (CHANGELOG, PARTITIONS), (DEAD_LETTERS, 1)]).collect();
         let broker = EmbeddedBroker::start(&counts)?;
         let runtime = Runtime::new().context("cannot start the runtime")?;
         let (until, told) = watch::channel(Until::Told);
@@ -81,7 +82,8 @@ impl Stage {
             start: Start::Earliest,
             membership: Membership::Alone,
         };
-        let outputs = Outputs { alerts: ALERTS.to_owned(), dead_letters: DEAD_LETTERS.to_owned() };
+        let (alerts, dead_letters, changelog) = (ALERTS.to_owned(), DEAD_LETTERS.to_owned(), CHANGELOG.to_owned());
+        let outputs = Outputs { alerts, dead_letters, changelog, create: false };
         let connection = broker.connection("tidewaiter-replay");
         runtime.spawn(async move {
             let ended = match kafka::ports(&connection, subscription, outputs, Questions(tell.clone())) {

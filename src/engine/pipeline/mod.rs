@@ -7,11 +7,12 @@
 //! ```
 //!
 //! What the engine has applied and the sink has not yet committed is one batch. It is repeated until it is committed; if
-//! the partitions go before that, the engine is thrown away with it, and whoever has the partitions next reads on from
-//! what was committed. So committed offsets and state always agree.
+//! the partitions go before that, the engine is thrown away with it, and whoever has the partitions next restores the
+//! state from the changelog and reads on from what was committed. Both are of one transaction, so they always agree.
 
 mod lane;
 mod meter;
+mod restore;
 mod settings;
 mod stop;
 
@@ -27,10 +28,11 @@ use self::lane::{Lane, Silence};
 use self::settings::Backoff;
 use self::stop::Stop;
 use super::alert::Judged;
+use super::changelog::ChangelogError;
 use super::judging::Asked;
 use super::lookup::{Fate, Lookup, LookupError};
 use super::ports::{Alert, Batch, CommitError, OwnedRecord, Polled, Revocation, Sink, Source, SourceError};
-use super::{Counts, DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot};
+use super::{Counts, DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot, StateStore};
 use crate::event::{Decoded, RegistryError};
 use crate::time::{Clock, Timestamp};
 
@@ -60,6 +62,8 @@ pub struct Pipeline<D: Domain, S, K, L> {
     patience: Option<Instant>,
     rebuilt: Option<RebuiltSource>,
     condition: Condition,
+    /// Partitions whose state is yet to be restored, with what is committed for them.
+    assigned: Option<BTreeMap<Partition, Option<i64>>>,
 }
 
 /// What stands behind the ports.
@@ -99,6 +103,11 @@ pub struct Committed<'a, D: Domain> {
 pub enum Condition {
     /// No partition was assigned yet.
     Unassigned,
+    /// Nothing is read until what was open is back. In offsets of the changelog.
+    Restoring {
+        read: u64,
+        total: u64,
+    },
     Running,
     /// Nothing is read until the schema registry answers.
     RegistryUnavailable(String),
@@ -120,6 +129,8 @@ pub enum PipelineError {
     Lookup(#[from] LookupError),
     #[error(transparent)]
     Rebuilt(#[from] RebuiltSource),
+    #[error(transparent)]
+    Changelog(#[from] ChangelogError),
 }
 
 impl PipelineError {
@@ -132,6 +143,7 @@ impl PipelineError {
             Self::Sink(_) => None,
             Self::Lookup(error) => error.hint.as_deref(),
             Self::Rebuilt(_) => Some(RebuiltSource::HINT),
+            Self::Changelog(error) => error.hint.as_deref(),
         }
     }
 }
@@ -161,7 +173,11 @@ where
     ) -> Self {
         let Ports { source, sink, lookup } = ports;
         Self {
-            engine: Engine::new(Arc::clone(&domain), Options { accept_rebuilt_source: settings.accept_rebuilt_source }),
+            engine: Engine::with_changelog(
+                Arc::clone(&domain),
+                Options { accept_rebuilt_source: settings.accept_rebuilt_source },
+                Arc::default(),
+            ),
             silence: Silence::new(settings.heartbeats),
             domain,
             settings,
@@ -180,7 +196,14 @@ where
             patience: None,
             rebuilt: None,
             condition: Condition::Unassigned,
+            assigned: None,
         }
+    }
+
+    /// Open windows, to look into while the pipeline runs. It stays the same over rebalances.
+    #[must_use]
+    pub fn store(&self) -> Arc<StateStore<D::Window>> {
+        Arc::clone(self.engine.store())
     }
 
     #[must_use]
@@ -227,6 +250,9 @@ where
                 polled = self.source.poll(room) => self.take(polled?),
                 () = until_instant(wake) => {}
             }
+            if let Some(assigned) = self.assigned.take() {
+                self.restore(assigned, stop).await?;
+            }
         }
     }
 
@@ -261,13 +287,10 @@ where
                 self.gathering.get_or_insert(now);
             }
             Polled::Assigned(partitions) => {
-                self.silence.broken(now);
-                for partition in partitions {
-                    let slot = self.engine.assign(partition);
-                    self.lanes.insert(partition, (slot, Lane::default()));
+                if !self.lanes.is_empty() {
+                    self.reset();
                 }
-                tracing::info!(partitions = self.lanes.len(), "partitions assigned");
-                self.enter(Condition::Running);
+                self.assigned = Some(partitions);
             }
             Polled::Revoked(Revocation { partitions, lost, released }) => {
                 tracing::info!(partitions = partitions.len(), lost, "partitions revoked");
@@ -283,10 +306,13 @@ where
         self.source.rewind();
     }
 
-    /// Forgets everything that is not committed; and, the changelog being the place from which state comes back, all state.
+    /// Forgets everything that is not committed, and all state: it comes back from the changelog.
     fn reset(&mut self) {
         let options = Options { accept_rebuilt_source: self.settings.accept_rebuilt_source };
-        self.engine = Engine::new(Arc::clone(&self.domain), options);
+        let store = Arc::clone(self.engine.store());
+        store.clear();
+        self.engine = Engine::with_changelog(Arc::clone(&self.domain), options, store);
+        self.assigned = None;
         self.lanes.clear();
         self.inbox.clear();
         self.registry = None;
@@ -458,7 +484,8 @@ where
     /// Judges what the engine gave, and repeats the commit until it is done.
     async fn commit(&mut self, rules: &D::Rules, stop: &mut Stop) -> Result<Outcome, PipelineError> {
         let output = self.engine.take_output();
-        if output.records == 0 && output.cases.is_empty() {
+        // what closes without being judged is to be written down all the same
+        if output.records == 0 && output.cases.is_empty() && !self.engine.has_changes() {
             return Ok(Outcome::Done);
         }
         self.lookup.outdated(&output.outdated);
@@ -469,7 +496,7 @@ where
         let batch = Arc::new(Batch {
             alerts: self.publish(&judgements),
             dead_letters: output.dead_letters,
-            changelog: Vec::new(),
+            changelog: self.engine.take_changes()?,
             // a batch that moves nothing, such as one of silence, names all positions again
             offsets: if moved.is_empty() { consumed } else { moved },
         });

@@ -94,6 +94,24 @@ impl Connection {
         config
     }
 
+    /// A reader of its own partitions, outside the group; brokers know it by the group's name.
+    pub(super) fn reader(&self, isolation: &str) -> ClientConfig {
+        self.client(
+            &[("queued.max.messages.kbytes", "16384")],
+            &[
+                ("group.id", &self.group_id),
+                ("enable.auto.commit", "false"),
+                ("auto.offset.reset", "error"),
+                ("enable.partition.eof", "true"),
+                ("isolation.level", isolation),
+            ],
+        )
+    }
+
+    pub(super) fn admin(&self) -> ClientConfig {
+        self.client(&[], &[])
+    }
+
     pub(super) fn producer(&self) -> ClientConfig {
         let mut config = self.client(
             &[("compression.type", "lz4"), ("linger.ms", "1")],

@@ -5,11 +5,13 @@
 //!                 │  rebalances: answered when the pipeline has let go               │ pipeline
 //!                 ▼ group metadata, committed offsets                                ▼
 //!  brokers ◄─ producer thread: one transaction a batch ◄───────────────────── KafkaSink (async)
+//!  brokers ─► the same thread, after an assignment: the changelog, to its end ─► KafkaSink
 //! ```
 //!
 //! librdkafka's calls block, so both clients have a thread of their own. What becomes of each class of error stands in one
 //! table, in `fate.rs`.
 
+mod changelog;
 pub mod client;
 mod fate;
 pub mod mock;
@@ -17,6 +19,7 @@ mod shelf;
 pub mod sink;
 pub mod source;
 mod statistics;
+mod topics;
 
 pub use client::{Connection, RESERVED};
 pub use mock::EmbeddedBroker;

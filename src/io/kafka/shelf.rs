@@ -30,6 +30,8 @@ struct State {
     error: Option<SourceError>,
     /// The poll thread shall begin anew from what is committed.
     rewind: bool,
+    /// The poll thread shall read these from here on.
+    resume: BTreeMap<Partition, i64>,
     /// The poll thread shall find out how far partitions go.
     look_again: bool,
     closing: bool,
@@ -69,7 +71,7 @@ impl Shelf {
     pub(super) fn assigned(&self, partitions: &BTreeMap<Partition, Option<i64>>) {
         self.change(|state| {
             state.lanes = partitions.iter().map(|(key, next)| (*key, Lane { next: *next, ..Lane::default() })).collect();
-            state.events.push_back(Polled::Assigned(partitions.keys().copied().collect()));
+            state.events.push_back(Polled::Assigned(partitions.clone()));
         });
     }
 
@@ -92,7 +94,12 @@ impl Shelf {
     pub(super) fn put(&self, record: OwnedRecord) -> bool {
         let offset = record.origin.offset;
         self.change(|state| {
-            let Some(lane) = state.lanes.get_mut(&Partition::from(record.origin)) else { return false };
+            let partition = Partition::from(record.origin);
+            // what was fetched from where it is no longer to be read
+            if state.resume.contains_key(&partition) {
+                return false;
+            }
+            let Some(lane) = state.lanes.get_mut(&partition) else { return false };
             // after a pause librdkafka may hand over again what it had handed over
             if lane.next.is_some_and(|next| offset < next) {
                 return false;
@@ -177,6 +184,21 @@ impl Shelf {
         std::mem::take(&mut self.lock().rewind)
     }
 
+    /// Partitions that are to be read from elsewhere.
+    pub(super) fn take_resume(&self) -> BTreeMap<Partition, i64> {
+        let mut state = self.lock();
+        if !state.resume.is_empty() {
+            // a new assignment pauses nothing
+            state.lanes.values_mut().for_each(|lane| lane.paused = false);
+        }
+        std::mem::take(&mut state.resume)
+    }
+
+    /// The offset after the last record that was put here, if any was.
+    pub(super) fn next_offset(&self, partition: Partition) -> Option<i64> {
+        self.lock().lanes.get(&partition).and_then(|lane| lane.next)
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.lock().closing
     }
@@ -221,6 +243,17 @@ impl Shelf {
         state.rewind = true;
         // what is here lies behind what will be read again
         state.lanes.clear();
+    }
+
+    /// What was read of these is forgotten.
+    pub(super) fn resume_at(&self, positions: &BTreeMap<Partition, i64>) {
+        let mut state = self.lock();
+        for (partition, offset) in positions {
+            if let Some(lane) = state.lanes.get_mut(partition) {
+                *lane = Lane { next: Some(*offset), least: lane.least, held: lane.held, ..Lane::default() };
+                state.resume.insert(*partition, *offset);
+            }
+        }
     }
 
     pub(super) fn hold(&self, partition: Partition, hold: bool) {

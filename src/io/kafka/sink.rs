@@ -1,11 +1,13 @@
 //! The output topics: a transactional producer on a thread of its own, one transaction a batch.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
@@ -13,29 +15,41 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::KafkaSource;
+use super::changelog::{self, Pages};
 use super::client::{self, Connection, OPERATION};
 use super::fate::{self, Fate, Step};
 use super::source::Member;
-use crate::engine::DeadLetter;
-use crate::engine::ports::{Alert, Batch, CommitError, Sink, SourceError};
+use crate::engine::changelog::ChangelogError;
+use crate::engine::ports::{Alert, Batch, CommitError, RestorePage, Sink, SourceError, StateChange};
+use crate::engine::{DeadLetter, Partition};
 
 /// Where a batch goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outputs {
     pub alerts: String,
     pub dead_letters: String,
+    /// Compacted. Belongs to this group alone.
+    pub changelog: String,
+    /// Whether topics that are missing may be created.
+    pub create: bool,
 }
 
 /// The port's Kafka side. Ends its thread when it is dropped.
 #[derive(Debug)]
 pub struct KafkaSink {
     jobs: mpsc::Sender<Job>,
+    restored: Option<Restored>,
 }
 
-struct Job {
-    batch: Arc<Batch>,
-    reply: oneshot::Sender<Result<(), CommitError>>,
+type Restored = tokio::sync::mpsc::Receiver<Result<Option<RestorePage>, ChangelogError>>;
+
+enum Job {
+    Commit(Arc<Batch>, oneshot::Sender<Result<(), CommitError>>),
+    Restore(BTreeSet<Partition>, Pages),
 }
+
+/// Pieces of the changelog that wait for the pipeline: they come as fast as it takes them.
+const WAITING_PAGES: usize = 4;
 
 impl KafkaSink {
     /// The producer's thread; the brokers are first spoken to with the first batch.
@@ -43,24 +57,49 @@ impl KafkaSink {
         let (jobs, received) = mpsc::channel::<Job>();
         let mut transactions = Transactions::new(connection.clone(), outputs, source.member());
         let work = move || {
-            for Job { batch, reply } in received {
-                // a pipeline that is gone does not care what became of its last batch
-                let _ = reply.send(transactions.commit(&batch));
+            for job in received {
+                match job {
+                    // a pipeline that is gone does not care what became of its last batch
+                    Job::Commit(batch, reply) => drop(reply.send(transactions.commit(&batch))),
+                    Job::Restore(partitions, pages) => transactions.restore(&partitions, &pages),
+                }
             }
         };
         let spawned = thread::Builder::new().name("kafka-produce".to_owned()).spawn(work);
         spawned.map_err(|error| SourceError { detail: format!("cannot start the producer's thread: {error}"), hint: None })?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, restored: None })
     }
 }
 
 impl Sink for KafkaSink {
     async fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
         let (reply, result) = oneshot::channel();
-        let sent = self.jobs.send(Job { batch: Arc::clone(batch), reply });
+        let sent = self.jobs.send(Job::Commit(Arc::clone(batch), reply));
         let gone = || CommitError::Stop { detail: "the producer's thread ended".to_owned(), hint: None };
         sent.map_err(|_| gone())?;
         result.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    fn restore(&mut self, partitions: &BTreeSet<Partition>) {
+        let (pages, restored) = tokio::sync::mpsc::channel(WAITING_PAGES);
+        // if the thread is gone, its end of the channel says so
+        self.jobs.send(Job::Restore(partitions.clone(), pages)).ok();
+        self.restored = Some(restored);
+    }
+
+    async fn restored(&mut self) -> Result<Option<RestorePage>, ChangelogError> {
+        match &mut self.restored {
+            Some(restored) => match restored.recv().await {
+                Some(Ok(Some(page))) => Ok(Some(page)),
+                Some(Ok(None)) => {
+                    self.restored = None;
+                    Ok(None)
+                }
+                Some(Err(error)) => Err(error),
+                None => Err(ChangelogError::new("the producer's thread ended", None)),
+            },
+            None => Ok(None),
+        }
     }
 }
 
@@ -69,6 +108,9 @@ struct Transactions {
     connection: Connection,
     outputs: Outputs,
     member: Member,
+    /// The generation whose state was restored. Batches are of this one: were it asked for anew, a batch that outlasts its
+    /// assignment would be committed in the name of the next.
+    membership: Option<ConsumerGroupMetadata>,
     producer: Option<BaseProducer<Deliveries>>,
     /// A batch of which it is not known whether it was committed, and its tag.
     doubt: Option<(Arc<Batch>, String)>,
@@ -90,7 +132,7 @@ impl Step {
 
 impl Transactions {
     fn new(connection: Connection, outputs: Outputs, member: Member) -> Self {
-        Self { connection, outputs, member, producer: None, doubt: None, tags: 0 }
+        Self { connection, outputs, member, membership: None, producer: None, doubt: None, tags: 0 }
     }
 
     fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
@@ -109,6 +151,21 @@ impl Transactions {
             Fate::Lost => CommitError::Lost(detail),
             Fate::Renew | Fate::Abort | Fate::Retry => CommitError::Repeat(detail),
         })
+    }
+
+    fn restore(&mut self, partitions: &BTreeSet<Partition>, pages: &Pages) {
+        self.membership = self.member.metadata();
+        // ends what an earlier producer of this name left open, so that nothing has to be waited for; if it cannot be done
+        // now, the first batch says so
+        if self.producer.is_none() {
+            match self.connect() {
+                Ok(producer) => self.producer = Some(producer),
+                Err(Failed { error, .. }) => tracing::debug!(%error, "transactional id not taken over yet"),
+            }
+        }
+        let end = changelog::read(&self.connection, &self.outputs, partitions, pages).map(|()| None);
+        // a pipeline that has lost these partitions meanwhile does not listen
+        pages.blocking_send(end).ok();
     }
 
     fn attempt(&mut self, batch: &Arc<Batch>) -> Result<(), Failed> {
@@ -137,10 +194,14 @@ impl Transactions {
         for letter in &batch.dead_letters {
             send(producer, self.outputs.dead_letter(letter))?;
         }
+        for change in &batch.changelog {
+            send(producer, self.outputs.change(change))?;
+        }
         let offsets = offsets(batch, &tag).map_err(Step::Offsets.failed())?;
         let send_offsets = || {
-            let member = self.member.metadata().ok_or(KafkaError::Canceled)?;
-            producer.send_offsets_to_transaction(&offsets, &member, OPERATION)
+            let fresh = if self.membership.is_none() { self.member.metadata() } else { None };
+            let membership = self.membership.as_ref().or(fresh.as_ref()).ok_or(KafkaError::Canceled)?;
+            producer.send_offsets_to_transaction(&offsets, membership, OPERATION)
         };
         retried(Step::Offsets, send_offsets)?;
         producer.flush(OPERATION).map_err(Step::Flush.failed())?;
@@ -241,6 +302,12 @@ impl Outputs {
             .key(alert.key.as_str())
             .payload(alert.body.as_slice())
             .headers(OwnedHeaders::new().insert(json))
+    }
+
+    fn change<'a>(&'a self, change: &'a StateChange) -> BaseRecord<'a, str, [u8], ()> {
+        let mut record = BaseRecord::to(&self.changelog).partition(change.partition).key(change.key.as_str());
+        record.payload = change.value.as_deref();
+        record
     }
 
     /// The record as it was, and Kafka Connect's headers about what was wrong with it.

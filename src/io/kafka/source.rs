@@ -126,6 +126,10 @@ impl Source for KafkaSource {
         self.shelf.rewind();
     }
 
+    fn resume_at(&mut self, positions: &BTreeMap<Partition, i64>) {
+        self.shelf.resume_at(positions);
+    }
+
     fn look_again(&mut self) {
         self.shelf.look_again();
     }
@@ -190,6 +194,10 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), Source
             if partitions.count() > 0 {
                 assign(consumer, &partitions)?;
             }
+        }
+        let positions = shelf.take_resume();
+        if !positions.is_empty() {
+            seek(consumer, &positions)?;
         }
         for partition in shelf.take_look_again() {
             let (topic, number) = (partition.topic.name(), partition.partition);
@@ -287,6 +295,25 @@ fn assign(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> 
     // known before the first record can come
     shelf.assigned(&lanes);
     consumer.assign(&positions).map_err(|error| failure("cannot take the assignment", &error))
+}
+
+/// Reads some of the assigned partitions from elsewhere. Of the others nothing is lost: the shelf knows what comes next.
+fn seek(consumer: &BaseConsumer<Context>, positions: &BTreeMap<Partition, i64>) -> Result<(), SourceError> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in positions {
+        list.add_partition_offset(partition.topic.name(), partition.partition, Offset::Offset(*offset))
+            .map_err(|error| failure("cannot name a position", &error))?;
+    }
+    let assigned = consumer.assignment().map_err(|error| failure("cannot read the assignment", &error))?;
+    for element in assigned.elements() {
+        let partition = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
+        if !positions.contains_key(&partition) {
+            let at = consumer.context().shelf.next_offset(partition).map_or(element.offset(), Offset::Offset);
+            list.add_partition_offset(element.topic(), element.partition(), at)
+                .map_err(|error| failure("cannot name a position", &error))?;
+        }
+    }
+    consumer.assign(&list).map_err(|error| failure("cannot read on from the changelog's positions", &error))
 }
 
 fn committed(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<TopicPartitionList, SourceError> {
