@@ -47,6 +47,11 @@ impl<W: Default + Clone> StateStore<W> {
         self.windows.get(key).map(|window| window.clone())
     }
 
+    /// Looks at each window, in no order.
+    pub fn for_each(&self, mut look: impl FnMut(&W)) {
+        self.windows.iter().for_each(|window| look(&window));
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.windows.len()

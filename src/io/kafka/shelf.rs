@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+use super::statistics::End;
 use crate::engine::Partition;
-use crate::engine::ports::{OwnedRecord, Polled, Revocation, SourceError};
+use crate::engine::ports::{OwnedRecord, Polled, Revocation, SourceError, Standing};
 
 /// A partition with more bytes than this on the shelf is paused, and goes on at half of it.
 const LANE_BYTES: usize = 8 * 1024 * 1024;
@@ -43,6 +44,10 @@ struct Lane {
     next: Option<i64>,
     /// The partition is known to go at least so far.
     least: i64,
+    /// The committed offset that it began from.
+    from: Option<i64>,
+    /// Where its readers end, as last heard.
+    high: Option<i64>,
     /// Where the partition ends, if everything before was fetched; it may still be on its way here.
     end: Option<i64>,
     at_end: bool,
@@ -68,7 +73,8 @@ impl Shelf {
     /// Partitions, and the offset that each is read from where it is known.
     pub(super) fn assigned(&self, partitions: &BTreeMap<Partition, Option<i64>>) {
         self.change(|state| {
-            state.lanes = partitions.iter().map(|(key, next)| (*key, Lane { next: *next, ..Lane::default() })).collect();
+            state.lanes =
+                partitions.iter().map(|(key, next)| (*key, Lane { next: *next, from: *next, ..Lane::default() })).collect();
             state.events.push_back(Polled::Assigned(partitions.keys().copied().collect()));
         });
     }
@@ -122,9 +128,11 @@ impl Shelf {
     }
 
     /// What statistics say about ends.
-    pub(super) fn fetched(&self, ends: &BTreeMap<Partition, Option<i64>>) {
+    pub(super) fn fetched(&self, ends: &BTreeMap<Partition, End>) {
         self.look_at_ends(false, |partition, lane| {
-            lane.end = ends.get(partition).copied().flatten().filter(|_| !lane.paused);
+            let end = ends.get(partition).copied().unwrap_or_default();
+            lane.high = end.high.or(lane.high);
+            lane.end = end.fetched.filter(|_| !lane.paused);
         });
     }
 
@@ -233,6 +241,18 @@ impl Shelf {
 
     pub(super) fn at_end(&self, partition: Partition) -> bool {
         self.lock().lanes.get(&partition).is_some_and(|lane| lane.at_end && lane.records.is_empty())
+    }
+
+    /// How far each partition was read.
+    pub(super) fn standings(&self) -> Vec<Standing> {
+        let standing = |(partition, lane): (&Partition, &Lane)| Standing {
+            partition: *partition,
+            from: lane.from,
+            next: lane.next,
+            end: lane.high,
+            all_read: lane.end.is_some(),
+        };
+        self.lock().lanes.iter().map(standing).collect()
     }
 
     pub(super) fn close(&self) {

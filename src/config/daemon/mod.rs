@@ -1,9 +1,13 @@
 //! The daemon's configuration: where records come from, where alerts go, and how long is waited.
 
+mod ops;
+mod shown;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::ops::{Listen, Ops};
 use super::registry::{SchemaRegistry, schema_registry};
 use super::{ConfigErrors, LoadError, Problem, Section, Value, boolean, choice, duration, integer, load, parse, text};
 use crate::event::{DecimalForm, Formats, KeyCase};
@@ -18,7 +22,8 @@ pub struct DaemonConfig {
     /// An SQLite file with the loan book; without it no expected payment is known.
     pub profiles: Option<PathBuf>,
     pub engine: Engine,
-    /// The rules file; without it the defaults hold.
+    pub ops: Ops,
+    /// The rules file; without it the shipped rules hold.
     pub rules: Option<PathBuf>,
 }
 
@@ -103,6 +108,7 @@ impl DaemonConfig {
             dead_letters_topic: root.table("dead_letters", |section| topic(section, "tidewaiter.dead-letters")),
             profiles: root.table("expected", |section| section.optional("profiles", text)).map(path),
             engine: engine(root),
+            ops: root.table("ops", |section| ops::ops(section, folder)),
             rules: root.optional("rules", text).map(path),
         })
     }

@@ -1,11 +1,19 @@
 //! `tidewaiter run`: the daemon.
+//!
+//! ```text
+//!  signals ─► until ─────────────┐
+//!  SIGHUP, the file, POST /reload ─► Reloader ─► rules ─► pipeline ─► Monitor ─► ops endpoint
+//! ```
+
+mod ops;
+mod reload;
+mod signals;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::book::Book;
@@ -15,40 +23,51 @@ use crate::config::{self, DaemonConfig};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
 use crate::domains::lending::settings::LendingRules;
-use crate::engine::pipeline::{Pipeline, PipelineError, PipelineSettings, Until};
+use crate::engine::pipeline::{Pipeline, PipelineError, PipelineSettings};
 use crate::engine::ports::SourceError;
 use crate::io::kafka::{self, Connection, Membership, Outputs, Start, Subscription};
+use crate::ops::Token;
 use crate::telemetry;
 use crate::time::SystemClock;
 
 pub(crate) fn run(args: &cli::Run) -> anyhow::Result<ExitCode> {
     let config = DaemonConfig::load(&args.config, &kafka::RESERVED)?;
-    let rules = match &config.rules {
-        Some(path) => LendingRules::load(path)?,
-        None => LendingRules::shipped(),
-    };
+    let (reloader, rules) = reload::Reloader::load(&args.config, &config)?;
+    let token = ops::token(&config.ops)?;
     let mut formats = config.source.formats.clone();
     formats.registry = config.source.registry.as_ref().map(registry::of_daemon).transpose()?;
     let book = Book::open(config.profiles.as_deref(), formats.key_case)?;
     let lending = Arc::new(Lending::new(Decoder::new(&formats)));
     telemetry::log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(daemon(config, lending, rules, book))
+    runtime.block_on(daemon(config, lending, Rules { reloader, rules }, book, token))
 }
 
-async fn daemon(config: DaemonConfig, lending: Arc<Lending>, rules: LendingRules, book: Book) -> anyhow::Result<ExitCode> {
-    let until = until_signalled()?;
+/// The rules in force, and who changes them.
+struct Rules {
+    reloader: Arc<reload::Reloader>,
+    rules: watch::Receiver<Arc<LendingRules>>,
+}
+
+async fn daemon(
+    config: DaemonConfig,
+    lending: Arc<Lending>,
+    Rules { reloader, rules }: Rules,
+    book: Book,
+    token: Option<Token>,
+) -> anyhow::Result<ExitCode> {
+    let until = signals::until_told()?;
     let ports = kafka::ports(&connection(&config.kafka), subscription(&config.source), outputs(&config), book).map_err(start)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         topics = ?config.source.topics,
         group = config.kafka.group_id,
-        rules = rules.fingerprint,
+        rules = rules.borrow().fingerprint,
         "started"
     );
-    // nothing reloads the rules yet, but a batch asks for them anew
-    let (_rules, current) = watch::channel(Arc::new(rules));
-    let pipeline = Pipeline::new(lending, settings(&config), ports, Arc::new(SystemClock), current);
+    signals::reloads_rules(&reloader)?;
+    let monitor = ops::start(&config, token, &ports.source, reloader).await?;
+    let pipeline = Pipeline::new(lending, settings(&config), ports, Arc::new(SystemClock), rules).observed_by(monitor);
     pipeline.run(until).await.map_err(stopped)?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -93,28 +112,6 @@ fn settings(config: &DaemonConfig) -> PipelineSettings<Lending> {
 /// How long silence lasts before it closes what is open.
 pub(crate) fn max_silence(rules: &LendingRules) -> Duration {
     Duration::from_millis(u64::try_from(rules.window.max_silence_ms).unwrap_or_default())
-}
-
-/// The first SIGTERM or SIGINT lets the batch in flight finish; the second ends the process at once, and loses nothing:
-/// what is not committed is read again.
-fn until_signalled() -> anyhow::Result<watch::Receiver<Until>> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
-    let (until, receiver) = watch::channel(Until::Told);
-    tokio::spawn(async move {
-        for shutdown in [false, true] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if shutdown {
-                std::process::exit(130);
-            }
-            tracing::info!("shutting down");
-            until.send_replace(Until::Now);
-        }
-    });
-    Ok(receiver)
 }
 
 fn start(error: SourceError) -> anyhow::Error {
