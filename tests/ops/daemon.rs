@@ -58,14 +58,18 @@ impl Daemon {
         fs::write(folder.path().join("rules.toml"), rules).unwrap();
         let config = format!(
             "rules = \"rules.toml\"\n[source]\nprefix = \"ops\"\ndatabase = \"SentinelMock\"\n[kafka]\nbootstrap_servers = \"{}\"\n\
-             properties = {{ \"sasl.password\" = \"hunter2\", \"fetch.wait.max.ms\" = 20 }}\n\
+             properties = {{ \"sasl.password\" = {{ env = \"KAFKA_SECRET\" }}, \"fetch.wait.max.ms\" = 20 }}\n\
              [ops]\nlisten = \"127.0.0.1:0\"\n{more}\n",
             broker.bootstrap_servers()
         );
         let path = folder.path().join("daemon.toml");
         fs::write(&path, config).unwrap();
         let mut command = Command::cargo_bin("tidewaiter").unwrap();
-        command.args(["run", "--config", path.to_str().unwrap()]).env("TIDEWAITER_LOG", "info").env("OPS_TOKEN", TOKEN);
+        command
+            .args(["run", "--config", path.to_str().unwrap()])
+            .env("TIDEWAITER_LOG", "info")
+            .env("OPS_TOKEN", TOKEN)
+            .env("KAFKA_SECRET", "hunter2");
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));

@@ -1,11 +1,12 @@
 //! `tidewaiter run`: the daemon.
 //!
 //! ```text
-//!  signals ─► until ─────────────┐
+//!  signals ─► until ──────────────────────────────────────┐
 //!  SIGHUP, the file, POST /reload ─► Reloader ─► rules ─► pipeline ─► Monitor ─► ops endpoint
 //! ```
 
 mod ops;
+mod prepared;
 mod reload;
 mod signals;
 
@@ -14,50 +15,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::watch;
 
-use super::book::Book;
-use super::{advise, registry};
+use super::advise;
 use crate::cli;
-use crate::config::{self, DaemonConfig};
+use crate::config::DaemonConfig;
 use crate::domains::lending::Lending;
-use crate::domains::lending::decode::Decoder;
 use crate::domains::lending::settings::LendingRules;
 use crate::engine::pipeline::{Pipeline, PipelineError, PipelineSettings};
 use crate::engine::ports::SourceError;
-use crate::io::kafka::{self, Connection, Membership, Outputs, Start, Subscription};
-use crate::ops::Token;
+use crate::io::kafka;
 use crate::telemetry;
 use crate::time::SystemClock;
 
+pub(super) use prepared::Prepared;
+
 pub(crate) fn run(args: &cli::Run) -> anyhow::Result<ExitCode> {
-    let config = DaemonConfig::load(&args.config, &kafka::RESERVED)?;
-    let (reloader, rules) = reload::Reloader::load(&args.config, &config)?;
-    let token = ops::token(&config.ops)?;
-    let mut formats = config.source.formats.clone();
-    formats.registry = config.source.registry.as_ref().map(registry::of_daemon).transpose()?;
-    let book = Book::open(config.profiles.as_deref(), formats.key_case)?;
-    let lending = Arc::new(Lending::new(Decoder::new(&formats)));
+    let prepared = Prepared::load(&args.config)?;
     telemetry::log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(daemon(config, lending, Rules { reloader, rules }, book, token))
+    runtime.block_on(daemon(prepared))
 }
 
-/// The rules in force, and who changes them.
-struct Rules {
-    reloader: Arc<reload::Reloader>,
-    rules: watch::Receiver<Arc<LendingRules>>,
-}
-
-async fn daemon(
-    config: DaemonConfig,
-    lending: Arc<Lending>,
-    Rules { reloader, rules }: Rules,
-    book: Book,
-    token: Option<Token>,
-) -> anyhow::Result<ExitCode> {
+async fn daemon(prepared: Prepared) -> anyhow::Result<ExitCode> {
     let until = signals::until_told()?;
-    let ports = kafka::ports(&connection(&config.kafka), subscription(&config.source), outputs(&config), book).map_err(start)?;
+    let (subscription, outputs) = (prepared.subscription(), prepared.outputs());
+    let Prepared { config, connection, lending, reloader, rules, book, token } = prepared;
+    let ports = kafka::ports(&connection, subscription, outputs, book).map_err(start)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         topics = ?config.source.topics,
@@ -71,28 +54,6 @@ async fn daemon(
     pipeline.run(until).await.map_err(stopped)?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
-}
-
-fn connection(kafka: &config::daemon::Kafka) -> Connection {
-    Connection {
-        bootstrap_servers: kafka.bootstrap_servers.clone(),
-        group_id: kafka.group_id.clone(),
-        instance_id: kafka.instance_id.clone(),
-        properties: kafka.properties.clone(),
-    }
-}
-
-fn subscription(source: &config::daemon::Source) -> Subscription {
-    Subscription {
-        topics: source.topics.clone(),
-        heartbeat_topic: source.heartbeat_topic.clone(),
-        start: if source.from_latest { Start::Latest } else { Start::Earliest },
-        membership: Membership::Group,
-    }
-}
-
-fn outputs(config: &DaemonConfig) -> Outputs {
-    Outputs { alerts: config.alerts_topic.clone(), dead_letters: config.dead_letters_topic.clone() }
 }
 
 fn settings(config: &DaemonConfig) -> PipelineSettings<Lending> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{DaemonConfig, Engine, Kafka, Source};
+use super::{DaemonConfig, Engine, Kafka, Property, Source};
 use crate::config::{SchemaRegistry, Secret};
 use crate::event::{DecimalForm, KeyCase};
 
@@ -66,8 +66,17 @@ fn shown_registry(registry: &SchemaRegistry) -> Value {
 }
 
 fn shown_kafka(kafka: &Kafka) -> Value {
-    let properties: Map<String, Value> =
-        kafka.properties.iter().map(|(key, value)| (key.clone(), shown_property(key, value).into())).collect();
+    let properties: Map<String, Value> = kafka
+        .properties
+        .iter()
+        .map(|(key, value)| {
+            let shown = match value {
+                Property::Plain(value) => shown_property(key, value).into(),
+                Property::Secret(secret) => shown_secret(secret),
+            };
+            (key.clone(), shown)
+        })
+        .collect();
     json!({
         "bootstrap_servers": kafka.bootstrap_servers,
         "group_id": kafka.group_id,

@@ -13,6 +13,7 @@
 pub mod client;
 mod fate;
 pub mod mock;
+mod probe;
 mod shelf;
 pub mod sink;
 pub mod source;
@@ -20,6 +21,7 @@ mod statistics;
 
 pub use client::{Connection, RESERVED};
 pub use mock::EmbeddedBroker;
+pub use probe::Probe;
 pub use sink::{KafkaSink, Outputs};
 pub use source::{KafkaSource, Membership, Start, Subscription};
 

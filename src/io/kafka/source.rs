@@ -244,7 +244,7 @@ fn complain(error: KafkaError, last: &mut Option<KafkaError>) -> Result<(), Sour
     Ok(())
 }
 
-fn owned(message: &BorrowedMessage<'_>) -> OwnedRecord {
+pub(super) fn owned(message: &BorrowedMessage<'_>) -> OwnedRecord {
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
     });
@@ -312,7 +312,7 @@ fn committed(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) 
     }
 }
 
-fn failure(what: &str, error: &KafkaError) -> SourceError {
+pub(super) fn failure(what: &str, error: &KafkaError) -> SourceError {
     SourceError { detail: format!("{what}: {error}"), hint: fate::hint(error) }
 }
 
