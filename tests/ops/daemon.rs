@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -147,17 +147,6 @@ impl Daemon {
     /// The shell's own kill: a bare Debian has no program of that name.
     pub(crate) fn signal(&self, name: &str) {
         assert!(Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap().success());
-    }
-
-    pub(crate) fn exits(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(start.elapsed() < PATIENCE, "still running; the log says:\n{}", self.log());
-            thread::sleep(Duration::from_millis(20));
-        }
     }
 }
 
