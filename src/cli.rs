@@ -198,6 +198,10 @@ pub struct Check {
     /// The daemon's configuration; repeatable.
     #[arg(long, value_name = "FILE.toml", group = "files", value_hint = ValueHint::FilePath)]
     pub config: Vec<PathBuf>,
+
+    /// Look at what the daemon would meet, too: brokers, topics, partition counts, message keys, schema registry.
+    #[arg(long, requires = "config")]
+    pub connect: bool,
 }
 
 fn local_time(text: &str) -> Result<NaiveDateTime, String> {

@@ -7,5 +7,6 @@ pub mod domains;
 pub mod engine;
 pub mod event;
 pub mod io;
+pub mod ops;
 pub mod telemetry;
 pub mod time;

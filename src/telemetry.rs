@@ -4,6 +4,7 @@
 //! beforehand; none of them comes from a row.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
@@ -48,11 +49,30 @@ pub const PARTITIONS: Metric = gauge("tidewaiter_partitions", &[], "Input partit
 pub const BUFFERED_BYTES: Metric =
     gauge("tidewaiter_buffered_bytes", &[], "Bytes of records that were read and wait for their place in commit order.");
 pub const COMMIT_SECONDS: Metric = histogram("tidewaiter_commit_seconds", &[], "Duration of a batch's transaction.");
+pub const BATCH_SECONDS: Metric = histogram(
+    "tidewaiter_batch_seconds",
+    &[],
+    "Duration of a batch from its first judgement to its commit, repetitions included.",
+);
 pub const LOOKUP_SECONDS: Metric = histogram("tidewaiter_lookup_seconds", &["result"], "Duration of a batch's look-up.");
 pub const REPEATED: Metric = counter("tidewaiter_batches_repeated_total", &[], "Transactions that failed and were repeated.");
+pub const LAG: Metric =
+    gauge("tidewaiter_lag_records", &["topic", "partition"], "Offsets between what is committed and the partition's end.");
+pub const STREAM_TIME_BEHIND: Metric = gauge(
+    "tidewaiter_stream_time_behind_seconds",
+    &[],
+    "Distance of stream time from the wall clock; it grows on a quiet night.",
+);
+pub const OPEN: Metric =
+    gauge("tidewaiter_open", &["kind"], "What is open in all windows: movements, balance changes, settlements.");
+pub const READY: Metric = gauge("tidewaiter_ready", &[], "Whether /readyz says ready: 1 or 0.");
+pub const RELOADS: Metric =
+    counter("tidewaiter_reloads_total", &["result"], "Reloads of the rules: applied, unchanged, rejected.");
+pub const RULES: Metric = gauge("tidewaiter_rules_info", &["fingerprint"], "1 for the rules in force, 0 for earlier ones.");
+pub const BUILD: Metric = gauge("tidewaiter_build_info", &["version"], "Always 1.");
 
 /// All of them, in the order of the documentation.
-pub const METRICS: [Metric; 12] = [
+pub const METRICS: [Metric; 20] = [
     RECORDS,
     OUTCOMES,
     DEAD_LETTERS,
@@ -62,10 +82,34 @@ pub const METRICS: [Metric; 12] = [
     OPEN_WINDOWS,
     PARTITIONS,
     BUFFERED_BYTES,
+    BATCH_SECONDS,
     COMMIT_SECONDS,
     LOOKUP_SECONDS,
     REPEATED,
+    LAG,
+    STREAM_TIME_BEHIND,
+    OPEN,
+    READY,
+    RELOADS,
+    RULES,
+    BUILD,
 ];
+
+/// Upper bounds of every histogram's buckets, in seconds: a commit takes milliseconds, one that repeats takes minutes.
+pub const BUCKETS: [f64; 14] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0];
+
+/// How often the recorder tidies up what histograms gathered.
+pub const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Installs the process's recorder; what it gives renders all metrics in Prometheus' text form. `None` if one was installed
+/// before.
+#[must_use]
+pub fn recorder() -> Option<metrics_exporter_prometheus::PrometheusHandle> {
+    let builder = metrics_exporter_prometheus::PrometheusBuilder::new().set_buckets(&BUCKETS).ok()?;
+    let handle = builder.install_recorder().ok()?;
+    describe();
+    Some(handle)
+}
 
 /// Gives the installed recorder the help texts.
 pub fn describe() {

@@ -46,6 +46,12 @@ pub(super) fn of_daemon(config: &SchemaRegistry) -> anyhow::Result<Arc<Registry>
     Ok(Arc::new(open(config)?.in_background()))
 }
 
+/// Whether it can be asked at all; that it knows no schema of this number is an answer.
+pub(super) fn answers(config: &SchemaRegistry) -> anyhow::Result<()> {
+    open(config)?.schema(1)?;
+    Ok(())
+}
+
 fn open(config: &SchemaRegistry) -> anyhow::Result<Registry> {
     let config = config.with_password().map_err(|error| match error.hint() {
         Some(hint) => advise(anyhow::Error::new(error).context("the schema registry's password"), hint),

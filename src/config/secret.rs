@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use super::{Problem, Section, text};
+use toml::de::DeValue;
+
+use super::{Problem, Section, Value, text};
 
 /// Where a secret is to be found. It holds no secret, so it may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +67,10 @@ impl SecretError {
     }
 }
 
+const FORMS: &str = "write { env = \"NAME\" } for an environment variable or { file = \"PATH\" } for a file";
+
 /// `{ env = "NAME" }` or `{ file = "PATH" }`; relative paths count from `folder`.
 pub(super) fn secret(section: &mut Section<'_>, key: &str, folder: &Path) -> Option<Secret> {
-    const FORMS: &str = "write { env = \"NAME\" } for an environment variable or { file = \"PATH\" } for a file";
     if !section.is_table(key) {
         // also where it is missing, which is none; the value is not quoted, it may be the secret
         return section.optional(key, |_| Err(Problem::new("a secret does not stand in the file itself").hint(FORMS)));
@@ -80,6 +83,22 @@ pub(super) fn secret(section: &mut Section<'_>, key: &str, folder: &Path) -> Opt
         (env, file)
     });
     env.map(Secret::Env).or_else(|| file.map(|file| Secret::File(folder.join(file))))
+}
+
+/// As [`secret`], of a value among others.
+pub(super) fn secret_value(value: Value<'_>, folder: &Path) -> Result<Secret, Problem> {
+    let forms = || Problem::new("a secret does not stand in the file itself").hint(FORMS);
+    let DeValue::Table(table) = value.0 else { return Err(forms()) };
+    let mut entries = table.iter();
+    let (Some((key, value)), None) = (entries.next(), entries.next()) else {
+        return Err(Problem::new("needs either env or file").hint(FORMS));
+    };
+    let value = text(Value(value.get_ref()))?;
+    match key.get_ref().as_ref() {
+        "env" => Ok(Secret::Env(value)),
+        "file" => Ok(Secret::File(folder.join(value))),
+        _ => Err(Problem::new("needs either env or file").hint(FORMS)),
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ use super::errors::{Problem, alternatives, did_you_mean};
 pub struct Value<'a>(pub(super) &'a DeValue<'a>);
 
 impl Value<'_> {
+    pub(super) fn is_table(self) -> bool {
+        matches!(self.0, DeValue::Table(_))
+    }
+
     fn expected(self, what: &str) -> Problem {
         Problem::new(format!("expected {what}, found {}", article(self.0)))
     }

@@ -67,6 +67,20 @@ pub struct Revocation {
     pub released: Option<oneshot::Sender<()>>,
 }
 
+/// How far a partition was read: what an onlooker compares with what is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub partition: Partition,
+    /// The offset that was committed when the partition came.
+    pub from: Option<i64>,
+    /// The offset after the last record that was read.
+    pub next: Option<i64>,
+    /// Where readers of committed records end, as last heard.
+    pub end: Option<i64>,
+    /// Everything before the end was read, and its broker lives.
+    pub all_read: bool,
+}
+
 /// A source that cannot go on. What it can wait for, it waits for by itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{detail}")]

@@ -77,6 +77,11 @@ impl<W: Default + Clone> StateStore<W> {
         self.with(key, |window, _| window.clone())
     }
 
+    /// Looks at each window, in no order.
+    pub fn for_each(&self, mut look: impl FnMut(&W)) {
+        self.windows.iter().for_each(|kept| look(&kept.window));
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.windows.len()

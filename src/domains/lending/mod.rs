@@ -21,6 +21,8 @@ mod staging;
 mod testing;
 pub mod window;
 
+pub(crate) use rows::normal_number;
+
 use crate::engine::{Context, Domain, Key, Sequence, Target};
 use crate::event::{ChangeEvent, Decoded, Record};
 use crate::time::Timestamp;

@@ -220,9 +220,14 @@ impl BorrowedImage<'_> {
 fn agreement_number(column: Column<'_>, case: KeyCase) -> Result<Key, BadMessage> {
     let text = column.text()?;
     let number = text.as_deref().map(|text| text.trim_end_matches(' ')).filter(|number| !number.is_empty());
-    let mut number = Key::from(column.needed(number)?);
+    Ok(normal_number(column.needed(number)?, case))
+}
+
+/// An agreement number as the engine spells it.
+pub(crate) fn normal_number(number: &str, case: KeyCase) -> Key {
+    let mut number = Key::from(number.trim_end_matches(' '));
     if case == KeyCase::Insensitive {
         number.as_mut_str().make_ascii_uppercase();
     }
-    Ok(number)
+    number
 }

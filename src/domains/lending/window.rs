@@ -1,5 +1,7 @@
 //! Correlation: what is open for one agreement, and how its changes find each other.
 
+mod view;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -8,8 +8,8 @@ use super::Committed;
 use crate::engine::Domain;
 use crate::engine::alert::Judged;
 use crate::telemetry::{
-    ALERTS, BUFFERED_BYTES, COMMIT_SECONDS, DEAD_LETTERS, LOOKUP_SECONDS, OPEN_WINDOWS, OUTCOMES, PARTITIONS, RECORDS, REPEATED,
-    STREAM_TIME, VERDICTS,
+    ALERTS, BATCH_SECONDS, BUFFERED_BYTES, COMMIT_SECONDS, DEAD_LETTERS, LOOKUP_SECONDS, OPEN_WINDOWS, OUTCOMES, PARTITIONS,
+    RECORDS, REPEATED, STREAM_TIME, VERDICTS,
 };
 
 pub(super) fn committed<D: Domain<Judgement: Judged>>(committed: &Committed<'_, D>) {
@@ -43,6 +43,10 @@ pub(super) fn state(windows: usize, partitions: usize, bytes: usize) {
 
 pub(super) fn commit_took(duration: Duration) {
     histogram!(COMMIT_SECONDS.name).record(duration);
+}
+
+pub(super) fn batch_took(duration: Duration) {
+    histogram!(BATCH_SECONDS.name).record(duration);
 }
 
 pub(super) fn lookup_took(duration: Duration, answered: bool) {

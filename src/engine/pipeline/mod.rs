@@ -96,6 +96,8 @@ pub struct Committed<'a, D: Domain> {
     /// Input records of every kind.
     pub records: u64,
     pub stream_time: Option<Timestamp>,
+    /// Open windows as they are now. Another one after each assignment.
+    pub store: &'a Arc<StateStore<D::Window>>,
 }
 
 /// What the pipeline is doing. All but `Running` mean: not ready.
@@ -483,6 +485,7 @@ where
 
     /// Judges what the engine gave, and repeats the commit until it is done.
     async fn commit(&mut self, rules: &D::Rules, stop: &mut Stop) -> Result<Outcome, PipelineError> {
+        let start = Instant::now();
         let output = self.engine.take_output();
         // what closes without being judged is to be written down all the same
         if output.records == 0 && output.cases.is_empty() && !self.engine.has_changes() {
@@ -515,7 +518,9 @@ where
             counts: &output.counts,
             records: output.records,
             stream_time: self.engine.stream_time(),
+            store: self.engine.store(),
         };
+        meter::batch_took(start.elapsed());
         meter::committed(&committed);
         let bytes = self.lanes.values().map(|(_, lane)| lane.bytes()).sum();
         meter::state(self.engine.store().len(), self.lanes.len(), bytes);

@@ -15,6 +15,7 @@ mod changelog;
 pub mod client;
 mod fate;
 pub mod mock;
+mod probe;
 mod shelf;
 pub mod sink;
 pub mod source;
@@ -23,6 +24,7 @@ mod topics;
 
 pub use client::{Connection, RESERVED};
 pub use mock::EmbeddedBroker;
+pub use probe::Probe;
 pub use sink::{KafkaSink, Outputs};
 pub use source::{KafkaSource, Membership, Start, Subscription};
 

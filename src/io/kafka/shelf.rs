@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+use super::statistics::End;
 use crate::engine::Partition;
-use crate::engine::ports::{OwnedRecord, Polled, Revocation, SourceError};
+use crate::engine::ports::{OwnedRecord, Polled, Revocation, SourceError, Standing};
 
 /// A partition with more bytes than this on the shelf is paused, and goes on at half of it.
 const LANE_BYTES: usize = 8 * 1024 * 1024;
@@ -45,6 +46,10 @@ struct Lane {
     next: Option<i64>,
     /// The partition is known to go at least so far.
     least: i64,
+    /// The committed offset that it began from.
+    from: Option<i64>,
+    /// Where its readers end, as last heard.
+    high: Option<i64>,
     /// Where the partition ends, if everything before was fetched; it may still be on its way here.
     end: Option<i64>,
     at_end: bool,
@@ -70,7 +75,8 @@ impl Shelf {
     /// Partitions, and the offset that each is read from where it is known.
     pub(super) fn assigned(&self, partitions: &BTreeMap<Partition, Option<i64>>) {
         self.change(|state| {
-            state.lanes = partitions.iter().map(|(key, next)| (*key, Lane { next: *next, ..Lane::default() })).collect();
+            state.lanes =
+                partitions.iter().map(|(key, next)| (*key, Lane { next: *next, from: *next, ..Lane::default() })).collect();
             state.events.push_back(Polled::Assigned(partitions.clone()));
         });
     }
@@ -129,9 +135,11 @@ impl Shelf {
     }
 
     /// What statistics say about ends.
-    pub(super) fn fetched(&self, ends: &BTreeMap<Partition, Option<i64>>) {
+    pub(super) fn fetched(&self, ends: &BTreeMap<Partition, End>) {
         self.look_at_ends(false, |partition, lane| {
-            lane.end = ends.get(partition).copied().flatten().filter(|_| !lane.paused);
+            let end = ends.get(partition).copied().unwrap_or_default();
+            lane.high = end.high.or(lane.high);
+            lane.end = end.fetched.filter(|_| !lane.paused);
         });
     }
 
@@ -268,6 +276,18 @@ impl Shelf {
         self.lock().lanes.get(&partition).is_some_and(|lane| lane.at_end && lane.records.is_empty())
     }
 
+    /// How far each partition was read.
+    pub(super) fn standings(&self) -> Vec<Standing> {
+        let standing = |(partition, lane): (&Partition, &Lane)| Standing {
+            partition: *partition,
+            from: lane.from,
+            next: lane.next,
+            end: lane.high,
+            all_read: lane.end.is_some(),
+        };
+        self.lock().lanes.iter().map(standing).collect()
+    }
+
     pub(super) fn close(&self) {
         self.change(|state| {
             state.closing = true;
@@ -350,6 +370,10 @@ mod tests {
         shelf.next(100).map(Result::unwrap)
     }
 
+    fn fetched_to(end: Option<i64>) -> BTreeMap<Partition, End> {
+        [(partition(), End { fetched: end, high: end })].into()
+    }
+
     fn offsets(polled: Option<Polled>) -> Vec<i64> {
         match polled {
             Some(Polled::Records(records)) => records.iter().map(|record| record.origin.offset).collect(),
@@ -361,10 +385,10 @@ mod tests {
     fn a_partition_is_at_its_end_once_the_last_record_before_it_was_taken() {
         let shelf = shelf(Some(5));
         shelf.put(record(5, 1));
-        shelf.fetched(&[(partition(), Some(7))].into());
+        shelf.fetched(&fetched_to(Some(7)));
         assert!(!shelf.at_end(partition()), "6 is on its way");
         shelf.put(record(6, 1));
-        shelf.fetched(&[(partition(), Some(7))].into());
+        shelf.fetched(&fetched_to(Some(7)));
         assert!(!shelf.at_end(partition()), "6 was not taken");
         assert_eq!(offsets(take(&shelf)), [5, 6]);
         assert!(shelf.at_end(partition()));
@@ -377,18 +401,18 @@ mod tests {
     #[test]
     fn an_end_that_was_known_before_counts_no_more_once_it_is_looked_for_again() {
         let shelf = shelf(Some(5));
-        shelf.fetched(&[(partition(), Some(5))].into());
+        shelf.fetched(&fetched_to(Some(5)));
         assert!(shelf.at_end(partition()));
         shelf.look_again();
-        shelf.fetched(&[(partition(), Some(5))].into());
+        shelf.fetched(&fetched_to(Some(5)));
         assert!(!shelf.at_end(partition()), "statistics of a fetch before");
         assert_eq!(shelf.take_look_again(), [partition()]);
         assert_eq!(shelf.take_look_again(), []);
         shelf.goes_to(partition(), 6);
-        shelf.fetched(&[(partition(), Some(5))].into());
+        shelf.fetched(&fetched_to(Some(5)));
         assert!(!shelf.at_end(partition()));
         shelf.put(record(5, 1));
-        shelf.fetched(&[(partition(), Some(6))].into());
+        shelf.fetched(&fetched_to(Some(6)));
         assert_eq!(offsets(take(&shelf)), [5]);
         assert!(shelf.at_end(partition()));
     }
@@ -398,13 +422,13 @@ mod tests {
         let shelf = shelf(None);
         shelf.put(record(0, 1));
         assert_eq!(offsets(take(&shelf)), [0]);
-        shelf.fetched(&[(partition(), Some(2))].into());
+        shelf.fetched(&fetched_to(Some(2)));
         assert!(!shelf.at_end(partition()));
         shelf.is_drained();
         assert!(shelf.at_end(partition()));
-        shelf.fetched(&[(partition(), Some(2))].into());
+        shelf.fetched(&fetched_to(Some(2)));
         assert!(shelf.at_end(partition()), "and stays so");
-        shelf.fetched(&[(partition(), None)].into());
+        shelf.fetched(&fetched_to(None));
         assert!(!shelf.at_end(partition()), "out of reach");
     }
 

@@ -20,7 +20,7 @@ use super::fate;
 use super::shelf::{Shelf, wait_for_release};
 use super::statistics;
 use crate::engine::Partition;
-use crate::engine::ports::{OwnedRecord, Polled, Source, SourceError};
+use crate::engine::ports::{OwnedRecord, Polled, Source, SourceError, Standing};
 use crate::event::{Origin, Topic};
 
 /// How long one poll waits; also how long the consumer must have had nothing for its queue to count as empty.
@@ -106,6 +106,12 @@ impl KafkaSource {
             })
             .map_err(|error| SourceError { detail: format!("cannot start the poll thread: {error}"), hint: None })?;
         Ok(Self { shelf, member, closed })
+    }
+
+    /// How far each partition was read, to be asked at any time, also when this is gone.
+    pub fn standings(&self) -> impl Fn() -> Vec<Standing> + Send + Sync + 'static {
+        let shelf = Arc::clone(&self.shelf);
+        move || shelf.standings()
     }
 
     pub(super) fn member(&self) -> Member {
@@ -246,7 +252,7 @@ fn complain(error: KafkaError, last: &mut Option<KafkaError>) -> Result<(), Sour
     Ok(())
 }
 
-fn owned(message: &BorrowedMessage<'_>) -> OwnedRecord {
+pub(super) fn owned(message: &BorrowedMessage<'_>) -> OwnedRecord {
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
     });
@@ -333,7 +339,7 @@ fn committed(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) 
     }
 }
 
-fn failure(what: &str, error: &KafkaError) -> SourceError {
+pub(super) fn failure(what: &str, error: &KafkaError) -> SourceError {
     SourceError { detail: format!("{what}: {error}"), hint: fate::hint(error) }
 }
 

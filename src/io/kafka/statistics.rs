@@ -45,8 +45,17 @@ struct PartitionStatistics {
     ls_offset: i64,
 }
 
-/// The end of every partition that was fetched up to its end from a broker that lives; `None` of those that were not.
-pub(super) fn ends(json: &[u8]) -> Result<BTreeMap<Partition, Option<i64>>, serde_json::Error> {
+/// What is known of a partition's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct End {
+    /// If it was fetched up to its end from a broker that lives.
+    pub(super) fetched: Option<i64>,
+    /// As the broker last said, whether or not all before it was fetched.
+    pub(super) high: Option<i64>,
+}
+
+/// The ends of all partitions.
+pub(super) fn ends(json: &[u8]) -> Result<BTreeMap<Partition, End>, serde_json::Error> {
     let statistics: Statistics = serde_json::from_slice(json)?;
     let lives = |node: i32| {
         let mut brokers = statistics.brokers.values();
@@ -59,7 +68,8 @@ pub(super) fn ends(json: &[u8]) -> Result<BTreeMap<Partition, Option<i64>>, serd
         for partition in topic.partitions.values().filter(|partition| partition.partition >= 0) {
             let fetched = partition.ls_offset >= 0 && partition.next_offset >= partition.ls_offset;
             let key = Partition { topic: name, partition: partition.partition };
-            ends.insert(key, (fetched && lives(partition.broker)).then_some(partition.next_offset));
+            let fetched = (fetched && lives(partition.broker)).then_some(partition.next_offset);
+            ends.insert(key, End { fetched, high: Some(partition.ls_offset).filter(|high| *high >= 0) });
         }
     }
     Ok(ends)
@@ -79,7 +89,9 @@ mod tests {
         });
         let ends = ends(json.to_string().as_bytes()).unwrap();
         assert_eq!(ends.len(), 1);
-        ends[&Partition { topic: Topic::intern("stats.t"), partition: 0 }]
+        let End { fetched, high } = ends[&Partition { topic: Topic::intern("stats.t"), partition: 0 }];
+        assert_eq!(high, Some(ls_offset).filter(|high| *high >= 0));
+        fetched
     }
 
     #[test]

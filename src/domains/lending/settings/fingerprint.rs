@@ -41,7 +41,9 @@ impl LendingRules {
         Self { fingerprint, ..self }
     }
 
-    fn canonical(&self) -> String {
+    /// The text that the fingerprint is of: every decision, one a line.
+    #[must_use]
+    pub fn canonical(&self) -> String {
         let mut text = String::new();
         self.write(&mut text).expect(IN_MEMORY);
         text

@@ -1,9 +1,14 @@
 //! The daemon's configuration: where records come from, where alerts go, and how long is waited.
 
-use std::collections::BTreeMap;
+mod kafka;
+mod ops;
+mod shown;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::kafka::{Kafka, Property};
+pub use self::ops::{Listen, Ops};
 use super::registry::{SchemaRegistry, schema_registry};
 use super::{ConfigErrors, LoadError, Problem, Section, Value, boolean, choice, duration, integer, load, parse, text};
 use crate::event::{DecimalForm, Formats, KeyCase};
@@ -20,7 +25,8 @@ pub struct DaemonConfig {
     /// An SQLite file with the loan book; without it no expected payment is known.
     pub profiles: Option<PathBuf>,
     pub engine: Engine,
-    /// The rules file; without it the defaults hold.
+    pub ops: Ops,
+    /// The rules file; without it the shipped rules hold.
     pub rules: Option<PathBuf>,
 }
 
@@ -34,16 +40,6 @@ pub struct Source {
     pub formats: Formats,
     pub registry: Option<SchemaRegistry>,
     pub accept_rebuilt_source: bool,
-}
-
-#[derive(Clone)]
-pub struct Kafka {
-    pub bootstrap_servers: String,
-    pub group_id: String,
-    pub instance_id: Option<String>,
-    /// Whether output topics that are missing may be created.
-    pub create_topics: bool,
-    pub properties: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,19 +67,6 @@ impl Default for Engine {
 
 const MIB: usize = 1024 * 1024;
 
-impl std::fmt::Debug for Kafka {
-    /// Without the values of properties: some are secrets.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Kafka")
-            .field("bootstrap_servers", &self.bootstrap_servers)
-            .field("group_id", &self.group_id)
-            .field("instance_id", &self.instance_id)
-            .field("create_topics", &self.create_topics)
-            .field("properties", &self.properties.keys().collect::<Vec<_>>())
-            .finish()
-    }
-}
-
 impl DaemonConfig {
     /// Reads a file. Relative paths in it count from its folder. `reserved` are Kafka properties that are not for a file to
     /// set, each with what to do instead.
@@ -103,7 +86,7 @@ impl DaemonConfig {
         let path = |text: String| folder.join(text);
         parse(name, toml, |root| {
             let source = root.table("source", |section| source(section, folder));
-            let kafka = root.table("kafka", |section| kafka(section, reserved));
+            let kafka = root.table("kafka", |section| kafka::kafka(section, reserved, folder));
             let changelog = format!("{}.changelog", kafka.group_id);
             Self {
                 changelog_topic: root.table("changelog", |section| topic(section, &changelog)),
@@ -113,6 +96,7 @@ impl DaemonConfig {
                 dead_letters_topic: root.table("dead_letters", |section| topic(section, "tidewaiter.dead-letters")),
                 profiles: root.table("expected", |section| section.optional("profiles", text)).map(path),
                 engine: engine(root),
+                ops: root.table("ops", |section| ops::ops(section, folder)),
                 rules: root.optional("rules", text).map(path),
             }
         })
@@ -177,29 +161,6 @@ fn formats(section: &mut Section<'_>, database: Option<String>) -> Formats {
     let key_case = choice(&[("insensitive", KeyCase::Insensitive), ("sensitive", KeyCase::Sensitive)]);
     let key_case = section.optional("key_case", key_case).unwrap_or_default();
     Formats { decimals, key_case, database, ..Formats::default() }
-}
-
-fn kafka(section: &mut Section<'_>, reserved: &[(&str, &str)]) -> Kafka {
-    Kafka {
-        bootstrap_servers: section.required("bootstrap_servers", text).unwrap_or_default(),
-        group_id: section.optional("group_id", text).unwrap_or_else(|| "tidewaiter".to_owned()),
-        instance_id: section.optional("instance_id", text),
-        create_topics: section.optional("create_topics", boolean).unwrap_or(true),
-        properties: section.table("properties", |properties| {
-            let key = |key: &str| match reserved.iter().find(|(name, _)| *name == key) {
-                Some((_, instead)) => Err(Problem::new(format!("{key} is not for a configuration to set")).hint(*instead)),
-                None => Ok(key.to_owned()),
-            };
-            properties.entries(key, property).into_iter().map(|(key, value)| (key.value, value)).collect()
-        }),
-    }
-}
-
-/// librdkafka takes text; numbers and booleans may stand without quotes.
-fn property(value: Value<'_>) -> Result<String, Problem> {
-    text(value)
-        .or_else(|problem| integer(value).map(|number| number.to_string()).map_err(|_| problem))
-        .or_else(|problem| boolean(value).map(|boolean| boolean.to_string()).map_err(|_| problem))
 }
 
 fn topic(section: &mut Section<'_>, default: &str) -> String {
@@ -293,7 +254,8 @@ mod tests {
         assert_eq!(config.source.formats.key_case, KeyCase::Sensitive);
         assert_eq!(config.source.formats.database.as_deref(), Some("X"));
         assert!(config.source.from_latest && config.source.accept_rebuilt_source);
-        let properties: Vec<_> = config.kafka.properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let properties = config.kafka.resolved().unwrap();
+        let properties: Vec<_> = properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(properties, [("linger.ms", "5"), ("security.protocol", "ssl"), ("socket.keepalive.enable", "true")]);
         let engine = Engine {
             batch_records: 100,
@@ -302,6 +264,25 @@ mod tests {
             max_idle: Duration::from_secs(2),
         };
         assert_eq!(config.engine, engine);
+    }
+
+    /// The example, and the example with every key that it shows as a remark: prose has a blank after its #, keys have none.
+    #[test]
+    fn the_annotated_example_says_the_defaults_and_every_key_in_it_is_read() {
+        const EXAMPLE: &str = include_str!("../../../deploy/tidewaiter.toml");
+        let config = read(EXAMPLE).unwrap();
+        assert_eq!(config.engine, Engine::default());
+        let smallest = read(SMALLEST).unwrap();
+        assert_eq!(config.ops, Ops { listen: Listen::At(Listen::DEFAULT), ..smallest.ops });
+        assert_eq!(config.alerts_topic, smallest.alerts_topic);
+        assert_eq!(config.dead_letters_topic, smallest.dead_letters_topic);
+        let remarks =
+            |line: &str| line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' ')).map(str::to_owned);
+        let full: Vec<String> = EXAMPLE.lines().map(|line| remarks(line).unwrap_or_else(|| line.to_owned())).collect();
+        let config = read(&full.join("\n")).unwrap();
+        assert!(config.source.registry.is_some() && config.ops.token.is_some() && config.kafka.instance_id.is_some());
+        assert!(config.source.heartbeat_topic.is_some() && config.profiles.is_some());
+        assert!(config.kafka.properties.values().any(|property| matches!(property, Property::Secret(_))));
     }
 
     #[test]
@@ -340,7 +321,7 @@ mod tests {
 
     #[test]
     fn no_property_value_is_printed() {
-        let config = read(&format!("{SMALLEST}properties = {{ \"sasl.password\" = \"hunter2\" }}\n")).unwrap();
-        assert!(!format!("{config:?}").contains("hunter2"));
+        let config = read(&format!("{SMALLEST}properties = {{ \"plugin.of.mine\" = \"hunter2\" }}\n")).unwrap();
+        assert!(!format!("{config:?} {}", config.shown()).contains("hunter2"));
     }
 }

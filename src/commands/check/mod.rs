@@ -1,12 +1,16 @@
-//! `tidewaiter check`: everything that is wrong with a file, before it is used.
+//! `tidewaiter check`: everything that is wrong with a file, before it is used; with `--connect`, with what it names too.
+
+mod connect;
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use self::connect::{Finding, Level};
 use super::output::hint;
-use super::{FINDINGS, Output, registry};
+use super::run::Prepared;
+use super::{FINDINGS, Output};
 use crate::cli;
 use crate::config::{DaemonConfig, LoadError};
 use crate::domains::lending::settings::LendingRules;
@@ -22,15 +26,30 @@ pub(crate) fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
         Err(error) => unreadable = unreadable.take().or(Some(error)),
     };
     let mut rules = args.rules.clone();
+    let mut connected = Vec::new();
     for path in &args.config {
+        // what the daemon would read is checked with it, and told by its own name
         let config = DaemonConfig::load(path, &RESERVED);
-        // what the daemon would read is checked with it
-        rules.extend(config.as_ref().ok().and_then(|config| config.rules.clone()));
-        examine(path, config.map_err(Into::into).and_then(|config| opens(&config)).map(|()| "ok".to_owned()));
+        let named = config.as_ref().ok().and_then(|config| config.rules.clone());
+        let named_well = named.as_deref().is_none_or(|rules| LendingRules::load(rules).is_ok());
+        rules.extend(named);
+        let prepared = match config {
+            Ok(_) if named_well => Prepared::load(path).map(Some),
+            Ok(_) => Ok(None),
+            Err(error) => Err(error.into()),
+        };
+        match prepared {
+            Ok(Some(prepared)) if args.connect => connected.push((path.clone(), prepared)),
+            Ok(_) => examine(path, Ok("ok".to_owned())),
+            Err(error) => examine(path, Err(error)),
+        }
     }
     for path in &rules {
         let rules = LendingRules::load(path).map_err(Into::into);
         examine(path, rules.map(|rules| format!("ok, fingerprint {}", rules.fingerprint)));
+    }
+    for (path, prepared) in connected {
+        findings |= meet(&mut output, &path, &prepared)?;
     }
     output.finish()?;
     match unreadable {
@@ -40,9 +59,20 @@ pub(crate) fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Whether what a valid configuration names is there: secrets, certificates.
-fn opens(config: &DaemonConfig) -> anyhow::Result<()> {
-    config.source.registry.as_ref().map_or(Ok(()), |registry| registry::of_daemon(registry).map(drop))
+/// Looks at what the daemon would meet, and says it; true if something is wrong.
+fn meet(output: &mut Output, path: &Path, prepared: &Prepared) -> anyhow::Result<bool> {
+    let mut wrong = false;
+    for Finding { level, text, hint } in connect::findings(prepared) {
+        let word = match level {
+            Level::Ok => "ok",
+            Level::Note => "note",
+            Level::Problem => "problem",
+        };
+        wrong |= level == Level::Problem;
+        let hint = hint.map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+        writeln!(output, "{}: {word}: {text}{hint}", path.display())?;
+    }
+    Ok(wrong)
 }
 
 /// Writes what is wrong with a file, or that nothing is; gives which of the two. What cannot be read is an error.

@@ -1,0 +1,183 @@
+//! What the daemon would meet: brokers, topics, keys, schema registry.
+
+use crate::commands::registry;
+use crate::commands::run::Prepared;
+use crate::domains::lending::event::{AgreementDelete, ChangeKind, LendingChange};
+use crate::domains::lending::normal_number;
+use crate::engine::ports::{OwnedRecord, SourceError};
+use crate::engine::{Domain, Key};
+use crate::event::Decoded;
+use crate::io::kafka::Probe;
+
+/// How many of a partition's last records are looked at.
+const SAMPLE: i64 = 20;
+
+const CREATE: &str = "create it, or correct its name; Kafka's own auto.create.topics.enable may also do it at the first write";
+
+const KEYS: &str = "one member works with any keying; for several, on the connector: message.key.columns naming \
+    TransAgreementNumber and AgreementNumber, per topic an ExtractField$Key of that column, a StringConverter for keys, \
+    tombstones.on.delete=false, and equal partition counts";
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Ok,
+    /// The daemon works, within what this says.
+    Note,
+    /// The daemon would stop, wait, or put messages aside.
+    Problem,
+}
+
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) level: Level,
+    pub(super) text: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Finding {
+    fn new(level: Level, text: impl Into<String>) -> Self {
+        Self { level, text: text.into(), hint: None }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    fn of(error: SourceError) -> Self {
+        Self { level: Level::Problem, text: error.detail, hint: error.hint }
+    }
+}
+
+/// Everything that was found, good or bad.
+pub(super) fn findings(prepared: &Prepared) -> Vec<Finding> {
+    let config = &prepared.config;
+    let mut findings = Vec::new();
+    if let Some(registry) = &config.source.registry {
+        findings.push(match registry::answers(registry) {
+            Ok(()) => Finding::new(Level::Ok, "the schema registry answers"),
+            Err(error) => {
+                let text = format!("the schema registry does not answer: {error:#}");
+                Finding::new(Level::Problem, text).hint("check source.registry; the daemon would wait for it")
+            }
+        });
+    }
+    let probe = match Probe::new(&prepared.connection) {
+        Ok(probe) => probe,
+        Err(error) => {
+            findings.push(Finding::of(error));
+            return findings;
+        }
+    };
+    let mut counts = Vec::new();
+    for topic in config.source.topics.iter().chain(&config.source.heartbeat_topic) {
+        match probe.partitions(topic) {
+            Ok(Some(partitions)) => {
+                findings.push(Finding::new(Level::Ok, format!("{topic}: {}", counted(partitions))));
+                if Some(topic) != config.source.heartbeat_topic.as_ref() {
+                    counts.push((topic, partitions));
+                }
+            }
+            Ok(None) => {
+                let hint = "the connector makes it with its first record: check source.prefix, source.database or source.topics";
+                findings.push(Finding::new(Level::Problem, format!("{topic}: there is no such topic")).hint(hint));
+            }
+            Err(error) => {
+                // whoever cannot be reached for one topic cannot be for the next
+                let unreached = error.hint.is_none();
+                findings.push(match Finding::of(error) {
+                    finding if finding.hint.is_none() => {
+                        finding.hint("check kafka.bootstrap_servers, and security.protocol under [kafka.properties]")
+                    }
+                    finding => finding,
+                });
+                if unreached {
+                    return findings;
+                }
+            }
+        }
+    }
+    if counts.windows(2).any(|pair| pair[0].1 != pair[1].1) {
+        findings.push(Finding::new(Level::Note, "the input topics differ in their partition counts: one member only").hint(KEYS));
+    }
+    for topic in [&config.alerts_topic, &config.dead_letters_topic, &config.changelog_topic] {
+        findings.push(match probe.partitions(topic) {
+            Ok(Some(partitions)) => Finding::new(Level::Ok, format!("{topic}: {}", counted(partitions))),
+            Ok(None) if config.kafka.create_topics => Finding::new(Level::Note, format!("{topic}: will be created")),
+            Ok(None) => Finding::new(Level::Problem, format!("{topic}: there is no such topic")).hint(CREATE),
+            Err(error) => Finding::of(error),
+        });
+    }
+    for (topic, _) in counts {
+        let mut sample = Sample::default();
+        match probe.read(topic, Some(SAMPLE), |record| sample.take(prepared, &record)) {
+            Ok(()) => findings.extend(sample.findings(topic)),
+            Err(error) => findings.push(Finding::of(error)),
+        }
+    }
+    findings
+}
+
+fn counted(partitions: i32) -> String {
+    if partitions == 1 { "1 partition".to_owned() } else { format!("{partitions} partitions") }
+}
+
+/// What the last records of a topic are like.
+#[derive(Default)]
+struct Sample {
+    records: usize,
+    keyed: usize,
+    keyed_otherwise: usize,
+    bad: usize,
+    /// Of the first bad one.
+    why: Option<(String, Option<&'static str>)>,
+}
+
+impl Sample {
+    fn take(&mut self, prepared: &Prepared, record: &OwnedRecord) {
+        self.records += 1;
+        match record.with(|record| prepared.lending.decode(record)) {
+            Decoded::Change(change) => {
+                if let Some(number) = agreement(&change.body) {
+                    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
+                    let case = prepared.config.source.formats.key_case;
+                    let is_number = key.is_some_and(|key| normal_number(key, case) == *number);
+                    *(if is_number { &mut self.keyed } else { &mut self.keyed_otherwise }) += 1;
+                }
+            }
+            Decoded::Bad(bad) => {
+                self.bad += 1;
+                self.why.get_or_insert_with(|| (format!("{}: {}", record.origin, bad.detail), bad.hint));
+            }
+            Decoded::Ignored(_) | Decoded::Unavailable(_) => {}
+        }
+    }
+
+    fn findings(self, topic: &str) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.records == 0 {
+            findings.push(Finding::new(Level::Note, format!("{topic}: empty, so its keys and formats are not known")));
+        }
+        if self.keyed_otherwise > 0 {
+            let text = format!("{topic}: not keyed by the agreement number, so only one member can work");
+            findings.push(Finding::new(Level::Note, text).hint(KEYS));
+        } else if self.keyed > 0 {
+            findings.push(Finding::new(Level::Ok, format!("{topic}: keyed by the agreement number")));
+        }
+        if let Some((why, hint)) = self.why {
+            let text = format!("{topic}: {} of its last {} records cannot be read, such as {why}", self.bad, self.records);
+            findings.push(Finding { hint: hint.map(str::to_owned), ..Finding::new(Level::Problem, text) });
+        }
+        findings
+    }
+}
+
+/// Whose change it is, where it says so.
+fn agreement(change: &LendingChange) -> Option<&Key> {
+    match &change.kind {
+        ChangeKind::TransactionInsert(insert) => Some(&insert.agreement),
+        ChangeKind::AgreementInsert(insert) => Some(&insert.after.number),
+        ChangeKind::AgreementUpdate(update) => Some(&update.after.number),
+        ChangeKind::AgreementDelete(AgreementDelete { number, .. }) | ChangeKind::Rename { number } => Some(number),
+        ChangeKind::TransactionUpdate { .. } | ChangeKind::TransactionDelete { .. } | ChangeKind::Correction { .. } => None,
+    }
+}
