@@ -36,7 +36,10 @@ pub(crate) struct Input {
 }
 
 fn place(topic: u64, number: u64) -> Partition {
-    Partition { topic: Topic::intern(["sim.a", "sim.b"][usize::try_from(topic).unwrap()]), partition: i32::try_from(number).unwrap() }
+    Partition {
+        topic: Topic::intern(["sim.a", "sim.b"][usize::try_from(topic).unwrap()]),
+        partition: i32::try_from(number).unwrap(),
+    }
 }
 
 impl Input {

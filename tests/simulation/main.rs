@@ -7,9 +7,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod input;
 #[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
-mod input;
 mod world;
 
 use std::sync::Arc;

@@ -7,9 +7,7 @@ use std::time::Duration;
 use tidewaiter::engine::Partition;
 use tidewaiter::engine::changelog::{ChangelogError, ChangelogRecord};
 use tidewaiter::engine::lookup::{Lookup, LookupError};
-use tidewaiter::engine::ports::{
-    Batch, CommitError, OwnedRecord, Polled, RestorePage, Revocation, Sink, Source, SourceError,
-};
+use tidewaiter::engine::ports::{Batch, CommitError, OwnedRecord, Polled, RestorePage, Revocation, Sink, Source, SourceError};
 use tidewaiter::event::{Origin, Topic};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
