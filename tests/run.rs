@@ -42,6 +42,7 @@ fn the_daemon_turns_a_record_into_an_alert_and_leaves_within_five_seconds_of_sig
         ("run.SentinelMock.dbo.Transaction", 1),
         ("tidewaiter.alerts", 1),
         ("tidewaiter.dead-letters", 1),
+        ("tidewaiter.changelog", 1),
     ])
     .unwrap();
     let origin = Origin { topic: Topic::intern(AGREEMENT), partition: 0, offset: 0 };

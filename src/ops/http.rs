@@ -78,6 +78,7 @@ impl<D: Domain> Endpoint<D> {
     }
 
     /// What cannot be had without the token: what shows a customer's data, and what changes something.
+    #[expect(clippy::result_large_err, reason = "made once, where it is answered")]
     fn admit(&self, headers: &HeaderMap) -> Result<(), Response> {
         match &self.token {
             None => {

@@ -31,7 +31,8 @@ fn produce(broker: &EmbeddedBroker, topic: &str, key: &str, value: &str) {
 
 #[test]
 fn it_tells_partition_counts_keys_and_messages_that_cannot_be_read() {
-    let topics = [(AGREEMENT, 1), (TRANSACTION, 2), ("tidewaiter.alerts", 1), ("tidewaiter.dead-letters", 1)];
+    let topics =
+        [(AGREEMENT, 1), (TRANSACTION, 2), ("tidewaiter.alerts", 1), ("tidewaiter.dead-letters", 1), ("tidewaiter.changelog", 2)];
     let broker = EmbeddedBroker::start(&topics).unwrap();
     produce(&broker, AGREEMENT, "frh0000400", &opening("FRH0000400", 1));
     produce(&broker, TRANSACTION, "{\"TransCounter\":2}", &payment("FRH0000401", 2));

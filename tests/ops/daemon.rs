@@ -52,7 +52,13 @@ pub(crate) fn opening(agreement: &str, commit: u32) -> String {
 impl Daemon {
     /// With these lines at the end of its configuration, and these rules.
     pub(crate) fn start(more: &str, rules: &str) -> Self {
-        let topics = [(AGREEMENT, 1), (TRANSACTION, 1), ("tidewaiter.alerts", 1), ("tidewaiter.dead-letters", 1)];
+        let topics = [
+            (AGREEMENT, 1),
+            (TRANSACTION, 1),
+            ("tidewaiter.alerts", 1),
+            ("tidewaiter.dead-letters", 1),
+            ("tidewaiter.changelog", 2),
+        ];
         let broker = EmbeddedBroker::start(&topics).unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("rules.toml"), rules).unwrap();

@@ -63,7 +63,7 @@ impl Probe {
             match self.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => take(owned(&message)),
                 Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
-                Some(Err(error)) if matches!(error, KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown)) => {}
+                Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown))) => {}
                 Some(Err(error)) => return Err(failure(&what(), &error)),
                 None if heard.elapsed() > OPERATION => {
                     let detail = format!("{}: nothing came for {} s", what(), OPERATION.as_secs());

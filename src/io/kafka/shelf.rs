@@ -350,6 +350,10 @@ mod tests {
     use super::*;
     use crate::event::{Origin, Topic};
 
+    fn fetched(end: Option<i64>) -> BTreeMap<Partition, End> {
+        BTreeMap::from([(partition(), End { fetched: end, high: end })])
+    }
+
     fn partition() -> Partition {
         Partition { topic: Topic::intern("shelf.t"), partition: 0 }
     }
@@ -370,10 +374,6 @@ mod tests {
         shelf.next(100).map(Result::unwrap)
     }
 
-    fn fetched_to(end: Option<i64>) -> BTreeMap<Partition, End> {
-        [(partition(), End { fetched: end, high: end })].into()
-    }
-
     fn offsets(polled: Option<Polled>) -> Vec<i64> {
         match polled {
             Some(Polled::Records(records)) => records.iter().map(|record| record.origin.offset).collect(),
@@ -385,10 +385,10 @@ mod tests {
     fn a_partition_is_at_its_end_once_the_last_record_before_it_was_taken() {
         let shelf = shelf(Some(5));
         shelf.put(record(5, 1));
-        shelf.fetched(&fetched_to(Some(7)));
+        shelf.fetched(&fetched(Some(7)));
         assert!(!shelf.at_end(partition()), "6 is on its way");
         shelf.put(record(6, 1));
-        shelf.fetched(&fetched_to(Some(7)));
+        shelf.fetched(&fetched(Some(7)));
         assert!(!shelf.at_end(partition()), "6 was not taken");
         assert_eq!(offsets(take(&shelf)), [5, 6]);
         assert!(shelf.at_end(partition()));
@@ -401,18 +401,18 @@ mod tests {
     #[test]
     fn an_end_that_was_known_before_counts_no_more_once_it_is_looked_for_again() {
         let shelf = shelf(Some(5));
-        shelf.fetched(&fetched_to(Some(5)));
+        shelf.fetched(&fetched(Some(5)));
         assert!(shelf.at_end(partition()));
         shelf.look_again();
-        shelf.fetched(&fetched_to(Some(5)));
+        shelf.fetched(&fetched(Some(5)));
         assert!(!shelf.at_end(partition()), "statistics of a fetch before");
         assert_eq!(shelf.take_look_again(), [partition()]);
         assert_eq!(shelf.take_look_again(), []);
         shelf.goes_to(partition(), 6);
-        shelf.fetched(&fetched_to(Some(5)));
+        shelf.fetched(&fetched(Some(5)));
         assert!(!shelf.at_end(partition()));
         shelf.put(record(5, 1));
-        shelf.fetched(&fetched_to(Some(6)));
+        shelf.fetched(&fetched(Some(6)));
         assert_eq!(offsets(take(&shelf)), [5]);
         assert!(shelf.at_end(partition()));
     }
@@ -422,13 +422,13 @@ mod tests {
         let shelf = shelf(None);
         shelf.put(record(0, 1));
         assert_eq!(offsets(take(&shelf)), [0]);
-        shelf.fetched(&fetched_to(Some(2)));
+        shelf.fetched(&fetched(Some(2)));
         assert!(!shelf.at_end(partition()));
         shelf.is_drained();
         assert!(shelf.at_end(partition()));
-        shelf.fetched(&fetched_to(Some(2)));
+        shelf.fetched(&fetched(Some(2)));
         assert!(shelf.at_end(partition()), "and stays so");
-        shelf.fetched(&fetched_to(None));
+        shelf.fetched(&fetched(None));
         assert!(!shelf.at_end(partition()), "out of reach");
     }
 

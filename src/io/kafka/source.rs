@@ -110,8 +110,8 @@ impl KafkaSource {
 
     /// How far each partition was read, to be asked at any time, also when this is gone.
     pub fn standings(&self) -> impl Fn() -> Vec<Standing> + Send + Sync + 'static {
-        let shelf = Arc::clone(&self.shelf);
-        move || shelf.standings()
+        let read = Arc::clone(&self.shelf);
+        move || read.standings()
     }
 
     pub(super) fn member(&self) -> Member {

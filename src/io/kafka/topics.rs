@@ -130,7 +130,7 @@ impl Wanted<'_> {
         if found.is_some() {
             return format!("kafka-topics --alter --topic {name} --partitions {partitions}");
         }
-        let settings: String = settings.iter().map(|(key, value)| format!(" --config {key}={value}")).collect();
-        format!("kafka-topics --create --topic {name} --partitions {partitions}{settings}")
+        let create = format!("kafka-topics --create --topic {name} --partitions {partitions}");
+        settings.iter().fold(create, |command, (key, value)| command + " --config " + key + "=" + value)
     }
 }
