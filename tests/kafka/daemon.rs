@@ -87,9 +87,15 @@ impl Case {
         let folder = tempfile::tempdir().unwrap();
         let mut scratch = Scratch::default();
         let (mut lines, mut records, mut topics) = (String::new(), Vec::new(), BTreeMap::new());
+        // a capture begins anywhere; what is produced anew begins at zero, and alerts name offsets
+        let mut offsets: BTreeMap<(String, i64), i64> = BTreeMap::new();
         for line in fs::read_to_string(&original.events[0]).unwrap().lines() {
             let mut line: Value = serde_json::from_str(line).unwrap();
             line["topic"] = format!("{prefix}.{}", line["topic"].as_str().unwrap()).into();
+            let partition = (line["topic"].to_string(), line["partition"].as_i64().unwrap());
+            let offset = offsets.entry(partition).or_default();
+            line["offset"] = (*offset).into();
+            *offset += 1;
             writeln!(lines, "{line}").unwrap();
             let record = scratch.read(line.to_string().as_bytes(), |record| OwnedRecord {
                 origin: record.origin,
