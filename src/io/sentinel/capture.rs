@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::catalog::Table;
 use super::engine::Engine;
 use super::error::SqlResult;
+use super::history::Change;
 use super::store::ChangeRow;
 use super::value::{Type, Value};
 
@@ -102,15 +103,29 @@ impl Engine {
         let mut changes: Vec<CapturedChange> = Vec::new();
         let mut lsn = String::new();
         let mut serial = 0;
-        let mut before = None;
+        let mut before: Option<CapturedRow> = None;
+        let mut kept = Vec::with_capacity(rows.len());
+        let mut sequence = self.log.last();
         for (at, row) in rows {
             let table = &captured[at];
             if row.joined {
                 serial += 1;
             } else {
-                lsn = self.log.change().to_string();
+                sequence = self.log.change();
+                lsn = sequence.to_string();
                 serial = 1;
             }
+            let differs = |(a, b): (&Value, &Value)| a != b;
+            let set = before.as_ref().map(|before| before.values.iter().zip(&row.values).map(differs).collect());
+            kept.push(Change {
+                table: table.id,
+                start: sequence,
+                sequence,
+                operation: row.operation,
+                columns: Arc::clone(&shapes[at]),
+                values: row.values.clone(),
+                changed: set.unwrap_or_default(),
+            });
             let image = CapturedRow { columns: Arc::clone(&shapes[at]), values: row.values };
             let (operation, before, after) = match row.operation {
                 1 => (Operation::Delete, Some(image), None),
@@ -134,8 +149,17 @@ impl Engine {
                 key_columns: key.unwrap_or_default(),
             });
         }
-        let commit_lsn = self.log.commit().to_string();
-        Ok(Some(CapturedTransaction { commit_lsn, commit_time_ms: self.clock.datetime_millis(), changes }))
+        let commit = self.log.commit();
+        let at = super::clock::to_datetime(self.now()).unwrap_or_else(|| self.now());
+        // an update's row before has the mask of the row after
+        for place in 1..kept.len() {
+            if kept[place].operation == 4 && kept[place - 1].operation == 3 {
+                let set = kept[place].changed.clone();
+                kept[place - 1].changed = set;
+            }
+        }
+        Arc::make_mut(&mut self.history).add(commit, at, kept);
+        Ok(Some(CapturedTransaction { commit_lsn: commit.to_string(), commit_time_ms: self.clock.datetime_millis(), changes }))
     }
 
     fn shape(&self, table: &Table) -> Arc<[CapturedColumn]> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::lsn::Lsn;
 use super::syntax::ast::{
     Expr, Function, FunctionBody, ObjectName, Procedure, Query, ReferentialAction, Sequence, TriggerEvents, UserType,
 };
@@ -135,6 +136,18 @@ pub(crate) struct Capture {
     pub(crate) columns: Vec<String>,
     /// The change table's name inside SQLite.
     pub(crate) storage: String,
+    /// Where in the log it begins.
+    pub(crate) start: Lsn,
+    /// The instance before it, until it is disabled; Debezium reads the newest one.
+    pub(crate) older: Option<OlderCapture>,
+}
+
+/// An instance that another one has taken over from.
+#[derive(Clone, Debug)]
+pub(crate) struct OlderCapture {
+    pub(crate) instance: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) start: Lsn,
 }
 
 impl Table {

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::catalog::{Catalog, DEFAULT_SCHEMA, Object, Table, same};
 use super::clock::ReplayClock;
 use super::error::{SqlError, SqlResult};
+use super::history::History;
 use super::lsn::LogSequence;
 use super::store::{Row, Store};
 use super::syntax::ast::{ObjectName, Query};
@@ -26,6 +27,7 @@ pub(crate) struct Engine {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) clock: ReplayClock,
     pub(crate) log: LogSequence,
+    pub(crate) history: Arc<History>,
     /// The last identity value of each table, by its id; a rollback does not take them back.
     pub(crate) identities: HashMap<i64, i64>,
     pub(crate) row_version: i64,
@@ -188,6 +190,7 @@ impl Engine {
             catalog: Arc::new(Catalog::new()),
             clock,
             log: LogSequence::new(),
+            history: Arc::default(),
             identities: HashMap::new(),
             row_version: 2000,
             sequences: RefCell::default(),
@@ -204,6 +207,7 @@ impl Engine {
             catalog: Arc::clone(&self.catalog),
             clock: self.clock,
             log: LogSequence::new(),
+            history: Arc::clone(&self.history),
             identities: HashMap::new(),
             row_version: self.row_version,
             sequences: RefCell::default(),

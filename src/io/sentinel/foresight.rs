@@ -114,7 +114,11 @@ fn unknown_functions(catalog: &Catalog, script: &Script, earlier: &[Script]) -> 
         let is_it = |object: &Object| matches!(object, Object::Function(_) | Object::Synonym(_)) && same(object.name().1, name);
         catalog.databases().any(|database| database.objects.values().any(is_it))
     };
-    let unknown = script.functions.iter().filter(|call| !made.contains(&call.name.to_lowercase()) && !there(&call.name));
+    let of_capture = |name: &str| name.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("fn_cdc_get_"));
+    let unknown = script
+        .functions
+        .iter()
+        .filter(|call| !of_capture(&call.name) && !made.contains(&call.name.to_lowercase()) && !there(&call.name));
     let error = |call: &FunctionCall| ScriptError {
         file: call.file.to_string(),
         line: call.line,

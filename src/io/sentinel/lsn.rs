@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::value::Value;
+
 /// The place of a record in the log: `%08x:%08x:%04x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Lsn {
@@ -13,6 +15,30 @@ pub(crate) struct Lsn {
 impl fmt::Display for Lsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08x}:{:08x}:{:04x}", self.file, self.block, self.slot)
+    }
+}
+
+impl Lsn {
+    /// As SQL Server keeps it: ten bytes.
+    pub(crate) fn to_value(self) -> Value {
+        let mut bytes = Vec::with_capacity(10);
+        bytes.extend(self.file.to_be_bytes());
+        bytes.extend(self.block.to_be_bytes());
+        bytes.extend(self.slot.to_be_bytes());
+        Value::Binary(bytes.into())
+    }
+
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        let Value::Binary(bytes) = value else { return None };
+        let (file, rest) = bytes.split_first_chunk()?;
+        let (block, rest) = rest.split_first_chunk()?;
+        let slot = rest.try_into().ok()?;
+        Some(Self { file: u32::from_be_bytes(*file), block: u32::from_be_bytes(*block), slot: u16::from_be_bytes(slot) })
+    }
+
+    /// The position right after or before it.
+    pub(crate) fn moved(self, by: i16) -> Self {
+        Self { slot: self.slot.saturating_add_signed(by), ..self }
     }
 }
 
@@ -34,6 +60,11 @@ const FILE: u32 = 0x00ff_ff00;
 impl LogSequence {
     pub(crate) fn new() -> Self {
         Self { last: Lsn { file: 0x2d, block: 0x0a00, slot: 1 }, taken: 0 }
+    }
+
+    /// The last position that was given out.
+    pub(crate) fn last(&self) -> Lsn {
+        self.last
     }
 
     pub(crate) fn taken(&self) -> i64 {

@@ -22,6 +22,7 @@ mod engine;
 mod error;
 mod foresight;
 mod function;
+mod history;
 mod lsn;
 mod plan;
 mod read;

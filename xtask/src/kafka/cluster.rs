@@ -16,7 +16,7 @@ use super::state::{BrokerState, ClusterState, Gateway, PORTS, folder};
 use crate::hint::advise;
 
 /// How long a cluster may take to be ready: a machine that compiles meanwhile is slow.
-const READY: Duration = Duration::from_mins(2);
+const READY: Duration = Duration::from_mins(5);
 /// How long a broker may take to hand over what it leads before it is killed.
 const GRACE: Duration = Duration::from_secs(20);
 /// Ports that were free when they were looked for may be taken when the broker binds them.

@@ -1,5 +1,6 @@
 //! The built-in functions: one table, found by name.
 
+mod cdc;
 mod date;
 mod format;
 pub(crate) mod json;
@@ -86,9 +87,18 @@ const SPECIAL: [(&str, usize, usize); 6] =
     [("ISNULL", 2, 2), ("COALESCE", 1, 64), ("NULLIF", 2, 2), ("CHOOSE", 2, 64), ("GREATEST", 1, 254), ("LEAST", 1, 254)];
 
 fn tables() -> impl Iterator<Item = &'static Function> {
-    [text::FUNCTIONS, date::FUNCTIONS, math::FUNCTIONS, system::FUNCTIONS, format::FUNCTIONS, zone::FUNCTIONS, json::FUNCTIONS]
-        .into_iter()
-        .flatten()
+    [
+        text::FUNCTIONS,
+        date::FUNCTIONS,
+        math::FUNCTIONS,
+        system::FUNCTIONS,
+        format::FUNCTIONS,
+        zone::FUNCTIONS,
+        json::FUNCTIONS,
+        cdc::FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 pub(crate) fn find(name: &str) -> Option<&'static Function> {

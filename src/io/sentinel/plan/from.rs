@@ -10,6 +10,7 @@ use super::super::syntax::ast::{JoinKind, ObjectName, TableRef};
 use super::super::value::Type;
 use super::super::value::Value;
 use super::bind::{Binder, Scope, ScopeColumn};
+use super::changes::{Changes, is_of_capture};
 use super::expr::{Bound, SubPlan, UserFunction};
 use super::json::OpenJson;
 use super::query::CteKind;
@@ -60,6 +61,7 @@ pub(crate) enum Source {
         arguments: Vec<Bound>,
     },
     Json(Box<OpenJson>),
+    Changes(Box<Changes>),
     /// The rows that a recursive query found in its last round.
     Recursion(usize),
 }
@@ -110,6 +112,9 @@ impl Binder<'_> {
                 }
                 let width = scope.columns.len();
                 Ok((FromPlan::leaf(Source::Function { name: name.clone(), arguments, types }, width), scope))
+            }
+            TableRef::UserFunction { name, arguments, alias, .. } if is_of_capture(name) => {
+                self.changes(name, arguments, alias.as_deref())
             }
             TableRef::UserFunction { name, arguments, alias, columns } => {
                 let function = self.user_function(name)?;

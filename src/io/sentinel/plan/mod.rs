@@ -8,6 +8,7 @@
 
 mod aggregate;
 mod bind;
+mod changes;
 mod eval;
 mod expr;
 mod form;

@@ -69,6 +69,7 @@ impl Source {
                 let values = arguments.iter().map(|a| around.eval(a)).collect::<SqlResult<Vec<_>>>()?;
                 env.engine.run_table_function(function, values)
             }
+            Self::Changes(changes) => changes.run(&env.outer.copied().unwrap_or_else(|| Env::new(env.engine))),
             Self::Json(json) => json.run(&env.outer.copied().unwrap_or_else(|| Env::new(env.engine))),
             Self::Function { name, arguments, types } => {
                 // Its arguments were bound outside this FROM, or on the left of an APPLY.

@@ -177,7 +177,8 @@ impl Engine {
             }
             "sp_cdc_disable_table" => {
                 let (schema, table) = (required(schema, "@source_schema")?, required(table, "@source_name")?);
-                self.disable_capture(&schema, &table)
+                let instance = arguments.text("@capture_instance", 2);
+                self.disable_capture(&schema, &table, instance.as_deref())
             }
             _ => {
                 context.observer.noted(&statement.file, statement.line, &format!("{name}: accepted, without effect here"));

@@ -105,6 +105,15 @@ pub(super) const TRIGGER_COLUMNS: Columns = &[
     ("is_ms_shipped", Type::Bit),
 ];
 
+pub(super) const CAPTURED_COLUMN_COLUMNS: Columns = &[
+    ("object_id", Type::Int),
+    ("column_name", NAME),
+    ("column_id", Type::Int),
+    ("column_type", NAME),
+    ("column_ordinal", Type::Int),
+    ("is_computed", Type::Bit),
+];
+
 pub(super) const SEQUENCE_COLUMNS: Columns = &[
     ("name", NAME),
     ("object_id", Type::Int),

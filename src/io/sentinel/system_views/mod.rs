@@ -7,19 +7,21 @@ mod rows;
 pub(crate) use metadata::parse_name;
 
 use std::rc::Rc;
-use std::sync::Arc;
 
-use super::catalog::{DEFAULT_SCHEMA, Object, Table};
+use super::catalog::{DEFAULT_SCHEMA, Object};
 use super::engine::Engine;
 use super::error::{SqlError, SqlResult};
 use super::store::Row;
 use super::syntax::ast::ObjectName;
 use super::value::{Type, Value};
 use columns::{
-    ALL_OBJECT_COLUMNS, COLUMN_COLUMNS, CONSTRAINT_COLUMNS, Columns, DATABASE_COLUMNS, INFORMATION_COLUMNS, NAME, OBJECT_COLUMNS,
-    SEQUENCE_COLUMNS, SYSTEM_OBJECTS, TRIGGER_COLUMNS, TYPE_COLUMNS, int,
+    ALL_OBJECT_COLUMNS, CAPTURED_COLUMN_COLUMNS, COLUMN_COLUMNS, CONSTRAINT_COLUMNS, Columns, DATABASE_COLUMNS,
+    INFORMATION_COLUMNS, NAME, OBJECT_COLUMNS, SEQUENCE_COLUMNS, SYSTEM_OBJECTS, TRIGGER_COLUMNS, TYPE_COLUMNS, int,
 };
-use rows::{column_rows, index_rows, information_columns, schema_number, table_constraints, tables, trigger_rows, type_rows};
+use rows::{
+    captured_column_rows, change_table_rows, column_rows, index_rows, information_columns, schema_number, table_constraints,
+    trigger_rows, type_rows,
+};
 
 /// A table that is computed when it is read.
 pub(crate) struct PseudoTable {
@@ -45,6 +47,12 @@ impl Engine {
         };
         if database.object(&schema, &view).is_some() || schema.is_empty() && database.object(DEFAULT_SCHEMA, &view).is_some() {
             return Ok(None);
+        }
+        if let ("cdc", Some(instance)) = (schema.as_str(), view.strip_suffix("_ct"))
+            && let Some(instance) = self.instance(&database.name, instance)
+        {
+            let (columns, rows) = self.change_table(&instance);
+            return Ok(Some(PseudoTable { columns, rows: Rc::new(rows) }));
         }
         let (columns, rows): (Columns, Vec<Row>) = match (schema.as_str(), view.as_str()) {
             ("sys", "databases") | ("" | "dbo" | "sys", "sysdatabases") => {
@@ -146,23 +154,21 @@ impl Engine {
                     &[("CONSTRAINT_NAME", NAME), ("TABLE_SCHEMA", NAME), ("TABLE_NAME", NAME), ("CONSTRAINT_TYPE", NAME)];
                 (columns, table_constraints(database))
             }
+            ("cdc", "lsn_time_mapping") => {
+                let columns: Columns =
+                    &[("start_lsn", Type::Binary(10)), ("tran_begin_time", Type::DateTime), ("tran_end_time", Type::DateTime)];
+                (columns, self.commit_times())
+            }
+            ("cdc", "captured_columns") => (CAPTURED_COLUMN_COLUMNS, captured_column_rows(database)),
             ("cdc", "change_tables") => {
                 let columns: Columns = &[
                     ("object_id", Type::Int),
                     ("source_object_id", Type::Int),
                     ("capture_instance", NAME),
+                    ("start_lsn", Type::Binary(10)),
                     ("supports_net_changes", Type::Bit),
                 ];
-                let row = |table: &Arc<Table>| {
-                    let capture = table.capture.as_ref()?;
-                    Some(vec![
-                        Value::Int(table.id + 1),
-                        Value::Int(table.id),
-                        Value::text(capture.instance.as_str()),
-                        Value::Bit(false),
-                    ])
-                };
-                (columns, tables(database).filter_map(row).collect())
+                (columns, change_table_rows(database))
             }
             ("sys", "server_principals" | "sql_logins" | "syslogins" | "database_principals" | "sysusers") => {
                 let columns: Columns =

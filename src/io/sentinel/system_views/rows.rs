@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::catalog::{Column, DEFAULT_SCHEMA, Database, KeyKind, Object, Table, same};
 use super::super::engine::Engine;
+use super::super::lsn::Lsn;
 use super::super::store::Row;
 use super::super::syntax::ast::UserType;
 use super::super::value::Value;
@@ -282,4 +283,40 @@ pub(super) fn type_rows(database: &Database, tables_only: bool) -> Vec<Row> {
     });
     let is_table = |row: &Row| row[5] == Value::Bit(true);
     shipped.chain(own).filter(|row| !tables_only || is_table(row)).collect()
+}
+
+/// The instances of a table, the older one first, with the numbers of their change tables.
+fn instances(table: &Table) -> Vec<(i64, &str, &[String], Lsn)> {
+    let Some(capture) = &table.capture else { return Vec::new() };
+    let older =
+        capture.older.as_ref().map(|older| (table.id + 3, older.instance.as_str(), older.columns.as_slice(), older.start));
+    let newest = (table.id + 1, capture.instance.as_str(), capture.columns.as_slice(), capture.start);
+    older.into_iter().chain([newest]).collect()
+}
+
+pub(super) fn change_table_rows(database: &Database) -> Vec<Row> {
+    let row = |table: &Table, (id, name, _, start): (i64, &str, &[String], Lsn)| {
+        vec![Value::Int(id), Value::Int(table.id), Value::text(name), start.to_value(), Value::Bit(false)]
+    };
+    tables(database).flat_map(|table| instances(table).into_iter().map(|instance| row(table, instance))).collect()
+}
+
+pub(super) fn captured_column_rows(database: &Database) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for table in tables(database) {
+        for (id, _, columns, _) in instances(table) {
+            for (ordinal, name) in columns.iter().enumerate() {
+                let place = table.column(name);
+                rows.push(vec![
+                    Value::Int(id),
+                    Value::text(name.as_str()),
+                    place.map_or(Value::Null, |at| int(at + 1)),
+                    place.map_or(Value::Null, |at| Value::text(type_name(table.columns[at].ty))),
+                    int(ordinal + 1),
+                    Value::Bit(false),
+                ]);
+            }
+        }
+    }
+    rows
 }
