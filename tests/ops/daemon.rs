@@ -87,7 +87,7 @@ impl Daemon {
         });
         let mut daemon = Self { broker, folder, child, log, address: String::new() };
         let line = daemon.logged("ops endpoint listens");
-        daemon.address = line["address"].as_str().unwrap().to_owned();
+        line["address"].as_str().unwrap().clone_into(&mut daemon.address);
         daemon
     }
 

@@ -65,8 +65,8 @@ impl Input {
         if random.one_in(30) {
             // the connector was restarted, and begins again some way back
             let back = log.len() - usize::try_from(random.below(8)).unwrap().min(log.len());
-            for again in log[back..].to_vec() {
-                log.push(record(log.len(), again.value.unwrap()));
+            for again in back..log.len() {
+                log.push(record(log.len(), log[again].value.clone().unwrap()));
             }
         }
     }
