@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::client::Connection;
+use super::client::{Connection, Quiet};
 use super::patience::{ATTEMPT, Ended, Patience};
 use super::sink::Outputs;
 use super::{fate, topics};
@@ -54,8 +54,8 @@ fn read_patiently(
 ) -> Result<(), Ended> {
     let topic = outputs.changelog.as_str();
     let failed = |what: &str, error: &KafkaError| Ended::failed(&format!("cannot restore from {topic}: {what}"), error);
-    let client = |isolation| -> Result<BaseConsumer, Ended> {
-        connection.reader(isolation).create().map_err(|error| failed("no consumer", &error))
+    let client = |isolation| -> Result<BaseConsumer<Quiet>, Ended> {
+        connection.reader(isolation).create_with_context(Quiet).map_err(|error| failed("no consumer", &error))
     };
     let (everything, committed) = (client("read_uncommitted")?, client("read_committed")?);
     topics::ensure(&everything, connection, outputs, partitions, patience)?;
@@ -67,7 +67,7 @@ fn read_patiently(
     let mut lows = BTreeMap::new();
     let mut total = 0;
     for &number in &numbers {
-        let ends = |client: &BaseConsumer| {
+        let ends = |client: &BaseConsumer<Quiet>| {
             let what = format!("cannot restore from {topic}: no end of partition {number}");
             patience.until_answered(&what, || client.fetch_watermarks(topic, number, ATTEMPT))
         };

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use futures::executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
-use super::client::Connection;
+use super::client::{Connection, Quiet};
 use super::fate;
 use super::patience::{ATTEMPT, Ended, Patience};
 use super::sink::Outputs;
@@ -26,7 +25,7 @@ struct Wanted<'a> {
 
 /// Makes sure that the output topics are there, and that the changelog has a partition for every number of the input's.
 pub(super) fn ensure(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Quiet>,
     connection: &Connection,
     outputs: &Outputs,
     inputs: &BTreeSet<Partition>,
@@ -85,7 +84,7 @@ impl Wanted<'_> {
         let Self { name, partitions, .. } = *self;
         let refused =
             |error: &KafkaError| ChangelogError::new(format!("{}: {error}", self.not_created()), Some(&self.command(found)));
-        let admin: AdminClient<DefaultClientContext> = connection.admin().create().map_err(|error| refused(&error))?;
+        let admin: AdminClient<Quiet> = connection.admin().create_with_context(Quiet).map_err(|error| refused(&error))?;
         let options = AdminOptions::new().operation_timeout(Some(ATTEMPT)).request_timeout(Some(ATTEMPT * 2));
         let results = if found.is_some() {
             let more = NewPartitions::new(name, usize::try_from(partitions).unwrap_or_default());
