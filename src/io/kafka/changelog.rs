@@ -14,6 +14,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use super::client::{Connection, OPERATION};
+use super::failpoint::failpoint;
 use super::sink::Outputs;
 use super::{fate, topics};
 use crate::engine::Partition;
@@ -92,6 +93,7 @@ pub(super) fn read(
                 }
                 let (key, value) = (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec));
                 page.records.push(ChangelogRecord { origin, key, value });
+                failpoint!("restore.amid");
             }
             Some(Err(KafkaError::PartitionEOF(number))) => {
                 progress = Instant::now();
@@ -120,6 +122,7 @@ pub(super) fn read(
         // whoever is gone does not miss it
         pages.blocking_send(Ok(Some(page))).ok();
     }
+    failpoint!("restore.after");
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::client::{self, Connection, OPERATION};
+use super::failpoint::failpoint;
 use super::fate;
 use super::shelf::{Shelf, wait_for_release};
 use super::statistics;
@@ -279,6 +280,7 @@ fn list(partitions: &[Partition]) -> TopicPartitionList {
 /// skipped without a word.
 fn assign(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<(), SourceError> {
     let Context { shelf, subscription } = consumer.context().as_ref();
+    failpoint!("assign.before");
     let committed = committed(consumer, partitions)?;
     let mut lanes = BTreeMap::new();
     let mut positions = TopicPartitionList::new();
@@ -300,7 +302,9 @@ fn assign(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> 
     }
     // known before the first record can come
     shelf.assigned(&lanes);
-    consumer.assign(&positions).map_err(|error| failure("cannot take the assignment", &error))
+    consumer.assign(&positions).map_err(|error| failure("cannot take the assignment", &error))?;
+    failpoint!("assign.after");
+    Ok(())
 }
 
 /// Reads some of the assigned partitions from elsewhere. Of the others nothing is lost: the shelf knows what comes next.
@@ -391,12 +395,15 @@ impl ConsumerContext for Context {
         let result = match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => assign(consumer, partitions),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
+                failpoint!("revoke.before");
                 let released = self.shelf.revoke(consumer.assignment_lost());
                 if !wait_for_release(released, RELEASE, || self.shelf.is_closing()) && !self.shelf.is_closing() {
                     tracing::warn!("partitions go although the batch in flight is not finished");
                 }
                 self.shelf.released();
-                consumer.unassign().map_err(|error| failure("cannot give partitions back", &error))
+                let result = consumer.unassign().map_err(|error| failure("cannot give partitions back", &error));
+                failpoint!("revoke.after");
+                result
             }
             code => Err(SourceError { detail: format!("rebalance failed: {}", RDKafkaErrorCode::from(code)), hint: None }),
         };
