@@ -56,7 +56,7 @@ impl Course {
             stage.topic(&format!("db.dbo.{table}"), shape.partitions);
         }
         let (alerts, dead_letters) = (stage.topic("alerts", 3), stage.topic("dead-letters", 1));
-        let follower = Follower::new(Arc::clone(&yardstick), stage.bootstrap(), [(&alerts, 3), (&dead_letters, 1)]);
+        let follower = Follower::new(Arc::clone(&yardstick), &stage, [(&alerts, 3), (&dead_letters, 1)]);
         let mut config = stage.config();
         // what is committed, whether or not a transaction is under way
         config.set("group.id", stage.name("group")).set("isolation.level", "read_uncommitted");

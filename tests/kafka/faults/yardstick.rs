@@ -10,12 +10,13 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Headers as _;
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::workload::{Shape, Written, written};
-use crate::common::{Input, VOLATILE, normalised};
+use crate::common::{Input, VOLATILE, normalised, root};
+use crate::stage::Stage;
 
 pub(crate) type Place = (String, i32, i64);
 
@@ -62,7 +63,8 @@ impl Yardstick {
         }
         file.flush().unwrap();
         rusqlite::Connection::open(&profiles).unwrap().execute_batch(PROFILES).unwrap();
-        std::fs::write(&rules, "").unwrap();
+        // the daemon's, where nothing else is said
+        std::fs::copy(root().join("rules/lending.toml"), &rules).unwrap();
         let input = Input { events: vec![events.clone()], profiles: profiles.clone(), rules, args: Vec::new() };
         let mut alerts: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for alert in input.alerts() {
@@ -87,16 +89,18 @@ impl Yardstick {
 pub(crate) struct Follower {
     yardstick: Arc<Yardstick>,
     consumer: BaseConsumer,
+    /// What topics begin with here, and not in the undisturbed run.
+    prefix: String,
     dead_letters: String,
     told: BTreeMap<String, usize>,
     letters: BTreeSet<Place>,
 }
 
 impl Follower {
-    pub(crate) fn new(yardstick: Arc<Yardstick>, bootstrap: &str, topics: [(&str, i32); 2]) -> Self {
+    pub(crate) fn new(yardstick: Arc<Yardstick>, stage: &Stage, topics: [(&str, i32); 2]) -> Self {
         let [_, (dead_letters, _)] = topics;
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", bootstrap).set("group.id", "follower").set("enable.auto.commit", "false");
+        let mut config = stage.config();
+        config.set("group.id", "follower").set("enable.auto.commit", "false");
         let consumer: BaseConsumer = config.create().unwrap();
         let mut assignment = TopicPartitionList::new();
         for (topic, partitions) in topics {
@@ -106,7 +110,8 @@ impl Follower {
         }
         consumer.assign(&assignment).unwrap();
         let dead_letters = dead_letters.to_owned();
-        Self { yardstick, consumer, dead_letters, told: BTreeMap::new(), letters: BTreeSet::new() }
+        let prefix = stage.name("db.dbo.");
+        Self { yardstick, consumer, prefix, dead_letters, told: BTreeMap::new(), letters: BTreeSet::new() }
     }
 
     /// Takes what has come; waits for a moment if nothing has.
@@ -134,7 +139,8 @@ impl Follower {
                     let at = format!("alerts/{}/{}", message.partition(), message.offset());
                     let number = alert["agreement_number"].as_str().unwrap().to_owned();
                     assert_eq!(message.key(), Some(number.as_bytes()));
-                    take(&self.yardstick.alerts, &mut self.told, number, &normalised(alert, VOLATILE).to_string(), &at);
+                    let alert = normalised(alert, VOLATILE).to_string().replace(&self.prefix, "db.dbo.");
+                    take(&self.yardstick.alerts, &mut self.told, number, &alert, &at);
                 }
                 // a broker that is away for a moment comes back
                 Err(KafkaError::MessageConsumption(_)) => return,
