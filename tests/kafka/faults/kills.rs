@@ -16,18 +16,20 @@ fn members_that_come_go_and_are_killed_at_any_moment_lose_nothing_and_tell_nothi
     let mut course = Course::new(Stage::new("kills"), shape(if kills >= 200 { 220_000 } else { kills * 1100 }));
     course.produce_all();
     let total = course.total();
+    let mut wished = 2;
     for kill in 0..kills {
-        if course.members.is_empty() {
-            course.start(kill % PLACES);
+        // one that was killed comes back, others come, or go as they should
+        if course.random.one_in(3) {
+            wished = 1 + course.random.below(PLACES);
         }
-        // another comes, or one goes as it should
-        if course.random.one_in(2)
-            && let Some(free) = (0..PLACES).find(|place| !course.members.contains_key(place))
-        {
-            course.start(free);
-        } else if course.members.len() > 1 && course.random.one_in(4) {
+        while course.members.len() > wished {
             let place = any(&mut course);
             course.stop(place);
+        }
+        while course.members.len() < wished {
+            let free: Vec<usize> = (0..PLACES).filter(|place| !course.members.contains_key(place)).collect();
+            let place = *course.random.pick(&free);
+            course.start(place);
         }
         if !course.random.one_in(4) {
             let left = usize::try_from(total - course.progress()).unwrap();
@@ -45,7 +47,7 @@ fn members_that_come_go_and_are_killed_at_any_moment_lose_nothing_and_tell_nothi
         course.look();
         eprintln!("kill {} of {kills}: {} members left, {} of {total}", kill + 1, course.members.len(), course.progress());
     }
-    course.start(kills % PLACES + PLACES);
+    course.start(PLACES);
     course.finish();
 }
 

@@ -163,13 +163,7 @@ impl Follower {
     }
 }
 
-fn take(
-    expected: &BTreeMap<String, Vec<String>>,
-    told: &mut BTreeMap<String, usize>,
-    number: String,
-    alert: &String,
-    at: &str,
-) {
+fn take(expected: &BTreeMap<String, Vec<String>>, told: &mut BTreeMap<String, usize>, number: String, alert: &String, at: &str) {
     let expected = expected.get(&number).map_or(&[][..], Vec::as_slice);
     let told = told.entry(number).or_default();
     if expected.get(*told) == Some(alert) {
