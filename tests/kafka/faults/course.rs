@@ -36,6 +36,8 @@ pub(crate) struct Course {
     pub(crate) bootstrap: String,
     /// Further properties of the members' clients.
     pub(crate) properties: BTreeMap<&'static str, String>,
+    /// How long the members wait for a partition that has nothing to offer.
+    pub(crate) max_idle: &'static str,
     folder: TempDir,
     progress: BaseConsumer,
     /// By table and partition: where it ends.
@@ -71,6 +73,7 @@ impl Course {
             random: Random::new(shape.seed),
             members: BTreeMap::new(),
             properties,
+            max_idle: "500ms",
             folder: tempfile::tempdir().unwrap(),
             progress: config.create().unwrap(),
             ends: BTreeMap::new(),
@@ -113,12 +116,14 @@ impl Course {
         let [transactions, agreements] = TABLES.map(|table| self.topic(table).name().to_owned());
         let name = |name| self.stage.name(name);
         let mut config = format!(
-            "[source]\ntopics = [{transactions:?}, {agreements:?}]\n[alerts]\ntopic = {:?}\n[dead_letters]\ntopic = {:?}\n\
+            "rules = {:?}\n[source]\ntopics = [{transactions:?}, {agreements:?}]\n[alerts]\ntopic = {:?}\n[dead_letters]\ntopic = {:?}\n\
              [expected]\nprofiles = {:?}\n[engine]\nbatch_records = 100\nbatch_age = \"5ms\"\n[ops]\nlisten = \"off\"\n\
-             [kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n",
+             [merge]\nmax_idle = {:?}\n[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n",
+            self.yardstick.rules,
             name("alerts"),
             name("dead-letters"),
             self.yardstick.profiles,
+            self.max_idle,
             self.bootstrap,
             name("group"),
         );
@@ -174,6 +179,11 @@ impl Course {
 
     /// Waits until a member has ended, and takes it from the group.
     pub(crate) fn ends(&mut self, place: Place) -> ExitStatus {
+        self.ends_saying(place).0
+    }
+
+    /// Also gives what it said last.
+    pub(crate) fn ends_saying(&mut self, place: Place) -> (ExitStatus, String) {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.members.get_mut(&place).unwrap().process.try_wait().unwrap() {
@@ -182,8 +192,13 @@ impl Course {
             assert!(start.elapsed() < PATIENCE, "the member in place {place} does not end");
             self.follower.look();
         };
-        self.members.remove(&place);
-        status
+        let member = self.members.remove(&place).unwrap();
+        (status, member.says())
+    }
+
+    /// All that the members of a place have said.
+    pub(crate) fn log(&self, place: Place) -> String {
+        fs::read_to_string(self.folder.path().join(format!("{place}.log"))).unwrap_or_default()
     }
 
     /// Records whose effects are committed; as last heard where the coordinator is away.

@@ -4,14 +4,18 @@
 //! `cargo xtask test` runs a small form; `cargo xtask faults --full` as often as the issue asks. `TIDEWAITER_SEED` repeats
 //! what a failure prints; the moments at which things happen are the machine's, so that it may take some attempts.
 
+mod bounces;
 mod course;
 mod kills;
 mod points;
 #[allow(dead_code, reason = "another test binary uses the rest")]
 #[path = "../../metamorphic/random.rs"]
 mod random;
+mod storms;
+mod wire;
 mod workload;
 mod yardstick;
+mod zombies;
 
 use std::hash::{BuildHasher as _, RandomState};
 
