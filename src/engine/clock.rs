@@ -4,7 +4,7 @@
 //! partitions as before goes on where the latest of them stands. After a rebalance partitions come together that stood
 //! with different engines, one perhaps hours behind the other: were stream time to begin at the later one, everything
 //! that the earlier one has open would be closed at once. So the clock begins with the earliest engine's, and those
-//! ahead of it count from the commit on that they had reached.
+//! ahead of it count from the commit on that they had reached. A partition that nobody has read yet stands behind them all.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +35,8 @@ pub(super) struct ClockRecord {
 }
 
 impl Clock {
-    /// `together` is what is read together now.
-    pub(super) fn restored(records: &[ClockRecord], together: u128) -> Self {
+    /// `together` is what is read together now; `unread` tells whether there is a partition among it that has no clock.
+    pub(super) fn restored(records: &[ClockRecord], together: u128, unread: bool) -> Self {
         // one for each engine: its own partitions are never ahead of each other
         let mut engines: Vec<ClockRecord> = Vec::new();
         for record in records {
@@ -49,17 +49,17 @@ impl Clock {
             }
         }
         engines.sort_by_key(|engine| (engine.reached, engine.stream_time, engine.together));
-        let base = engines.iter().position(|engine| engine.together == together).unwrap_or(0);
         let sequence = records.iter().map(|record| record.sequence).max().unwrap_or_default();
-        if engines.is_empty() {
-            return Self::default();
-        }
-        let base = engines.remove(base);
-        let (stream_time, reached) = (Some(base.stream_time), Some(base.reached));
+        // one that read the same as now has read whatever there was of a partition without a clock
+        let same = engines.iter().position(|engine| engine.together == together);
+        let base = same.or((!unread && !engines.is_empty()).then_some(0)).map(|base| engines.remove(base));
+        let (stream_time, reached) = base.map(|base| (base.stream_time, base.reached)).unzip();
         let ahead = engines.into_iter().rev().map(|engine| (engine.reached, engine.stream_time)).collect();
         let mut clock = Self { stream_time, sequence, reached, ahead };
-        // what the base has passed is no longer ahead
-        clock.pass(base.reached);
+        if let Some(reached) = reached {
+            // what the base has passed is no longer ahead
+            clock.pass(reached);
+        }
         clock
     }
 
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_same_partitions_go_on_at_the_latest_time_of_all() {
-        let mut clock = Clock::restored(&[record(7, 500, 1), record(9, 400, 1)], 1);
+        let mut clock = Clock::restored(&[record(7, 500, 1), record(9, 400, 1)], 1, false);
         assert_eq!((clock.sequence, clock.stream_time), (9, Some(at(500))));
         assert_eq!(clock.stamp(Lsn::from_sequence(3), at(100)), at(500), "a late commit, too");
     }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn other_engines_that_were_ahead_count_from_the_commit_on_that_they_had_reached() {
         for together in [1, 3] {
-            let mut clock = Clock::restored(&[record(90, 9000, 2), record(10, 1000, 1)], together);
+            let mut clock = Clock::restored(&[record(90, 9000, 2), record(10, 1000, 1)], together, false);
             assert_eq!(clock.sequence, 90, "no sequence is used twice");
             assert_eq!(clock.stamp(Lsn::from_sequence(89), at(1100)), at(1100));
             assert_eq!(clock.stamp(Lsn::from_sequence(90), at(1200)), at(9000));
@@ -128,7 +128,17 @@ mod tests {
 
     #[test]
     fn an_engine_of_before_that_was_passed_is_not_ahead() {
-        let clock = Clock::restored(&[record(10, 1000, 1), record(5, 2000, 2)], 1);
+        let clock = Clock::restored(&[record(10, 1000, 1), record(5, 2000, 2)], 1, false);
         assert_eq!(clock.stream_time, Some(at(2000)));
+    }
+
+    #[test]
+    fn a_partition_that_nobody_has_read_is_behind_all_engines_unless_one_has_read_it_together_with_the_others() {
+        let mut clock = Clock::restored(&[record(90, 9000, 2)], 1, true);
+        assert_eq!(clock.stamp(Lsn::from_sequence(3), at(100)), at(100));
+        assert_eq!(clock.stamp(Lsn::from_sequence(90), at(1200)), at(9000));
+        let mut clock = Clock::restored(&[record(90, 9000, 1)], 1, true);
+        assert_eq!(clock.stamp(Lsn::from_sequence(3), at(100)), at(9000), "a late commit");
+        assert_eq!(Clock::restored(&[], 1, true).stream_time, None);
     }
 }

@@ -105,7 +105,9 @@ impl<D: Domain> Engine<D> {
             let (position, dedupe) = positions.remove(&partition).unwrap_or_default();
             slots.insert(partition, self.merge.assign(partition, position, dedupe));
         }
-        let clock = Clock::restored(&clocks, self.merge.together());
+        let unread = partitions.iter().any(|partition| !clocks.contains_key(&partition.partition));
+        let clocks: Vec<_> = clocks.into_values().collect();
+        let clock = Clock::restored(&clocks, self.merge.together(), unread);
         self.processor.restore(windows.into_iter(), clock);
         slots
     }

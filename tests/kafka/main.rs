@@ -9,6 +9,7 @@ mod brokers;
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
+mod faults;
 #[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
 mod proxy;

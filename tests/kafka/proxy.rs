@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use xtask::kafka::Gateway;
 
@@ -28,29 +29,38 @@ impl Loss {
     }
 }
 
-/// Those that are still to come, in turn.
-type Losses = Arc<Mutex<VecDeque<Loss>>>;
+/// What a test does to all connections.
+#[derive(Default)]
+struct Weather {
+    /// Those that are still to come, in turn.
+    losses: Mutex<VecDeque<Loss>>,
+    /// By which every frame is late, in ms.
+    delay: AtomicU64,
+}
 
 /// Listens until the process ends.
 pub(crate) struct Proxy {
     entrance: u16,
-    losses: Losses,
+    weather: Arc<Weather>,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Proxy {
     pub(crate) fn start(gateway: Gateway) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, gateway.entrance)).unwrap();
-        let losses = Losses::default();
-        let shared = Arc::clone(&losses);
+        let (weather, connections) = (Arc::<Weather>::default(), Arc::<Mutex<Vec<TcpStream>>>::default());
+        let (shared, open) = (Arc::clone(&weather), Arc::clone(&connections));
         thread::spawn(move || {
             for client in listener.incoming() {
                 // a broker that is down refuses, and so does the proxy
                 if let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, gateway.exit)) {
-                    connect(client.unwrap(), broker, Arc::clone(&shared));
+                    let client = client.unwrap();
+                    open.lock().unwrap().push(client.try_clone().unwrap());
+                    connect(client, broker, Arc::clone(&shared));
                 }
             }
         });
-        Self { entrance: gateway.entrance, losses }
+        Self { entrance: gateway.entrance, weather, connections }
     }
 
     pub(crate) fn bootstrap(&self) -> String {
@@ -58,24 +68,38 @@ impl Proxy {
     }
 
     pub(crate) fn lose(&self, loss: Loss) {
-        self.losses.lock().unwrap().push_back(loss);
+        self.weather.losses.lock().unwrap().push_back(loss);
     }
 
     /// Whether everything that was to be lost has been.
     pub(crate) fn has_lost(&self) -> bool {
-        self.losses.lock().unwrap().is_empty()
+        self.weather.losses.lock().unwrap().is_empty()
+    }
+
+    /// From now on every frame comes so much later.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.weather.delay.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Cuts every connection that there is. Clients may connect again.
+    pub(crate) fn cut(&self) {
+        for connection in self.connections.lock().unwrap().drain(..) {
+            let _may_be_closed_already = connection.shutdown(Shutdown::Both);
+        }
     }
 }
 
 /// Two threads a connection.
-fn connect(client: TcpStream, broker: TcpStream, losses: Losses) {
+fn connect(client: TcpStream, broker: TcpStream, weather: Arc<Weather>) {
     let deaf = Arc::new(AtomicBool::new(false));
     let (to_broker, to_client) = (broker.try_clone().unwrap(), client.try_clone().unwrap());
     let answers_are_lost = Arc::clone(&deaf);
+    let slow = Arc::clone(&weather);
     thread::spawn(move || {
         let _ends_when_either_side_does = pass(&client, &to_broker, |frame| {
+            slow.wait();
             let kind = i16::from_be_bytes([frame[4], frame[5]]);
-            let mut losses = losses.lock().unwrap();
+            let mut losses = slow.losses.lock().unwrap();
             match losses.front() {
                 Some(loss) if loss.kind() == kind => {
                     let passes = matches!(loss, Loss::Answer(_));
@@ -89,9 +113,21 @@ fn connect(client: TcpStream, broker: TcpStream, losses: Losses) {
         let _may_be_closed_already = to_broker.shutdown(Shutdown::Both);
     });
     thread::spawn(move || {
-        let _ends_when_either_side_does = pass(&broker, &to_client, |_| !answers_are_lost.load(Ordering::SeqCst));
+        let _ends_when_either_side_does = pass(&broker, &to_client, |_| {
+            weather.wait();
+            !answers_are_lost.load(Ordering::SeqCst)
+        });
         let _may_be_closed_already = to_client.shutdown(Shutdown::Both);
     });
+}
+
+impl Weather {
+    fn wait(&self) {
+        let delay = self.delay.load(Ordering::SeqCst);
+        if delay > 0 {
+            thread::sleep(Duration::from_millis(delay));
+        }
+    }
 }
 
 /// Passes frames on, size included, as long as it shall; then reads on and keeps what it reads.

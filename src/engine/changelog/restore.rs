@@ -61,12 +61,13 @@ pub(in crate::engine) struct Restored<D: Domain> {
     /// Each with its home.
     pub(in crate::engine) windows: Vec<(Key, i32, D::Window)>,
     pub(in crate::engine) positions: BTreeMap<Partition, (Position, Dedupe)>,
-    pub(in crate::engine) clocks: Vec<ClockRecord>,
+    /// By partition of the changelog.
+    pub(in crate::engine) clocks: BTreeMap<i32, ClockRecord>,
 }
 
 impl<D: Domain> Default for Restored<D> {
     fn default() -> Self {
-        Self { windows: Vec::new(), positions: BTreeMap::new(), clocks: Vec::new() }
+        Self { windows: Vec::new(), positions: BTreeMap::new(), clocks: BTreeMap::new() }
     }
 }
 
@@ -87,7 +88,7 @@ impl Rebuild {
         for ((partition, key), (origin, value)) in self.latest {
             let key = std::str::from_utf8(&key).map_err(|_| foreign(origin))?;
             if key == CLOCK {
-                restored.clocks.push(decode(VERSION, &value, origin)?);
+                restored.clocks.insert(partition, decode(VERSION, &value, origin)?);
             } else if let Some(topic) = key.strip_prefix(POSITION) {
                 let place = Partition { topic: Topic::intern(topic), partition };
                 positions.insert(place, (origin, decode(VERSION, &value, origin)?));

@@ -13,6 +13,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use super::client::{Connection, Quiet};
+use super::failpoint::failpoint;
 use super::patience::{ATTEMPT, Ended, Patience};
 use super::sink::Outputs;
 use super::{fate, topics};
@@ -99,6 +100,7 @@ fn read_patiently(
                 }
                 let (key, value) = (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec));
                 page.records.push(ChangelogRecord { origin, key, value });
+                failpoint!("restore.amid");
             }
             Some(Err(KafkaError::PartitionEOF(number))) => {
                 unfinished.remove(&number);
@@ -121,6 +123,7 @@ fn read_patiently(
         // whoever is gone does not miss it
         pages.blocking_send(Ok(Some(page))).ok();
     }
+    failpoint!("restore.after");
     Ok(())
 }
 

@@ -100,7 +100,8 @@ impl Connection {
     /// A reader of its own partitions, outside the group; brokers know it by the group's name.
     pub(super) fn reader(&self, isolation: &str) -> ClientConfig {
         self.client(
-            &[("queued.max.messages.kbytes", "16384")],
+            // its end is asked for, not waited for
+            &[("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "20")],
             &[
                 ("group.id", &self.group_id),
                 ("enable.auto.commit", "false"),

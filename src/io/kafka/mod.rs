@@ -13,6 +13,7 @@
 
 mod changelog;
 pub mod client;
+mod failpoint;
 mod fate;
 pub mod mock;
 mod patience;

@@ -13,6 +13,10 @@ use crate::engine::ports::{OwnedRecord, Polled, Revocation, SharedInput, SourceE
 /// A partition with more bytes than this on the shelf is paused, and goes on at half of it.
 const LANE_BYTES: usize = 8 * 1024 * 1024;
 
+/// Statistics that are not believed after reading began anew: librdkafka's threads begin one after the other, and until the
+/// last of them has, they tell how far it was fetched before.
+const DOUBTED: u8 = 5;
+
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     state: Mutex<State>,
@@ -55,6 +59,10 @@ struct Lane {
     /// Where the partition ends, if everything before was fetched; it may still be on its way here.
     end: Option<i64>,
     at_end: bool,
+    /// So many statistics may yet be about what was fetched before.
+    doubt: u8,
+    /// The last of them.
+    round: Option<u64>,
     /// Kept from the pipeline.
     held: bool,
     /// Kept from the shelf.
@@ -79,8 +87,7 @@ impl Shelf {
     pub(super) fn assigned(&self, partitions: &BTreeMap<Partition, Option<i64>>, shared: Option<SharedInput>) {
         self.change(|state| {
             state.events.extend(shared.map(Polled::Shared));
-            state.lanes =
-                partitions.iter().map(|(key, next)| (*key, Lane { next: *next, from: *next, ..Lane::default() })).collect();
+            state.lanes = partitions.iter().map(|(key, next)| (*key, Lane { from: *next, ..Lane::anew(*next) })).collect();
             state.events.push_back(Polled::Assigned(partitions.clone()));
         });
     }
@@ -115,6 +122,10 @@ impl Shelf {
             if lane.next.is_some_and(|next| offset < next) {
                 return false;
             }
+            if lane.doubt > 1 {
+                // what comes now was fetched anew; the next statistics may have been made a moment before
+                (lane.doubt, lane.end) = (1, None);
+            }
             lane.next = Some(offset + 1);
             lane.bytes += record.size();
             lane.records.push_back(record);
@@ -132,8 +143,8 @@ impl Shelf {
         lanes
             .map(|(partition, lane)| {
                 lane.paused = false;
-                // nothing was fetched meanwhile, so nothing is known of its end
-                lane.end = None;
+                // what had been fetched before the pause was thrown away
+                (lane.end, lane.doubt) = (None, DOUBTED);
                 *partition
             })
             .collect()
@@ -144,7 +155,8 @@ impl Shelf {
         self.look_at_ends(false, |partition, lane| {
             let end = ends.get(partition).copied().unwrap_or_default();
             lane.high = end.high.or(lane.high);
-            lane.end = end.fetched.filter(|_| !lane.paused);
+            let is_known = lane.believes(&end) && !lane.paused;
+            lane.end = end.fetched.filter(|_| is_known);
         });
     }
 
@@ -287,7 +299,7 @@ impl Shelf {
         let mut state = self.lock();
         for (partition, offset) in positions {
             if let Some(lane) = state.lanes.get_mut(partition) {
-                *lane = Lane { next: Some(*offset), least: lane.least, held: lane.held, ..Lane::default() };
+                *lane = Lane { least: lane.least, held: lane.held, ..Lane::anew(Some(*offset)) };
                 state.resume.insert(*partition, *offset);
             }
         }
@@ -350,6 +362,21 @@ impl State {
 }
 
 impl Lane {
+    /// One that begins to be read.
+    fn anew(next: Option<i64>) -> Self {
+        Self { next, doubt: DOUBTED, ..Self::default() }
+    }
+
+    /// Whether a statistic is about what is fetched now.
+    fn believes(&mut self, end: &End) -> bool {
+        let is_believed = self.doubt == 0;
+        if !is_believed && end.round.is_some() && end.round != self.round {
+            self.round = end.round;
+            self.doubt -= 1;
+        }
+        is_believed
+    }
+
     /// Looks whether the partition is at its end: all that was fetched is here, and there is nothing after it. Gives
     /// whether that changed.
     fn look(&mut self, all_is_here: bool) -> bool {
@@ -380,7 +407,60 @@ mod tests {
     use crate::event::{Origin, Topic};
 
     fn fetched(end: Option<i64>) -> BTreeMap<Partition, End> {
-        BTreeMap::from([(partition(), End { fetched: end, high: end })])
+        told(end, 1000)
+    }
+
+    fn told(end: Option<i64>, round: u64) -> BTreeMap<Partition, End> {
+        BTreeMap::from([(partition(), End { fetched: end, high: end, round: Some(round) })])
+    }
+
+    /// With statistics that are believed.
+    fn trusted(next: Option<i64>) -> Shelf {
+        let shelf = shelf(next);
+        for round in 0..u64::from(DOUBTED) {
+            shelf.fetched(&told(None, round));
+        }
+        shelf
+    }
+
+    #[test]
+    fn statistics_of_what_was_fetched_before_an_assignment_do_not_end_a_partition() {
+        let shelf = shelf(Some(5));
+        shelf.fetched(&told(Some(9), 1));
+        shelf.is_drained();
+        assert!(!shelf.at_end(partition()), "it had been fetched to 9 before");
+        // the same thread's round twice is one
+        for round in [1, 2, 3, 4, 4, 5] {
+            shelf.fetched(&told(Some(9), round));
+            assert!(!shelf.at_end(partition()));
+        }
+        shelf.fetched(&told(None, 6));
+        shelf.put(record(5, 1));
+        assert_eq!(offsets(take(&shelf)), [5]);
+        shelf.fetched(&told(Some(6), 7));
+        assert!(shelf.at_end(partition()));
+    }
+
+    #[test]
+    fn the_first_record_of_an_assignment_leaves_one_statistic_to_be_doubted() {
+        let shelf = shelf(Some(5));
+        shelf.put(record(5, 1));
+        assert_eq!(offsets(take(&shelf)), [5]);
+        shelf.fetched(&told(Some(9), 1));
+        shelf.is_drained();
+        assert!(!shelf.at_end(partition()), "made before the record came");
+        shelf.fetched(&told(Some(6), 2));
+        assert!(shelf.at_end(partition()));
+    }
+
+    #[test]
+    fn a_partition_without_anything_new_comes_to_its_end_when_its_broker_has_gone_round_often_enough() {
+        let shelf = shelf(Some(5));
+        for round in 0..=u64::from(DOUBTED) {
+            assert!(!shelf.at_end(partition()));
+            shelf.fetched(&told(Some(5), round));
+        }
+        assert!(shelf.at_end(partition()));
     }
 
     fn partition() -> Partition {
@@ -412,7 +492,7 @@ mod tests {
 
     #[test]
     fn a_partition_is_at_its_end_once_the_last_record_before_it_was_taken() {
-        let shelf = shelf(Some(5));
+        let shelf = trusted(Some(5));
         shelf.put(record(5, 1));
         shelf.fetched(&fetched(Some(7)));
         assert!(!shelf.at_end(partition()), "6 is on its way");
@@ -429,7 +509,7 @@ mod tests {
 
     #[test]
     fn an_end_that_was_known_before_counts_no_more_once_it_is_looked_for_again() {
-        let shelf = shelf(Some(5));
+        let shelf = trusted(Some(5));
         shelf.fetched(&fetched(Some(5)));
         assert!(shelf.at_end(partition()));
         shelf.look_again();
@@ -448,7 +528,7 @@ mod tests {
 
     #[test]
     fn where_the_last_offset_is_a_transaction_marker_the_end_is_known_when_nothing_more_is_handed_over() {
-        let shelf = shelf(None);
+        let shelf = trusted(None);
         shelf.put(record(0, 1));
         assert_eq!(offsets(take(&shelf)), [0]);
         shelf.fetched(&fetched(Some(2)));

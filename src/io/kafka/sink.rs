@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::KafkaSource;
 use super::changelog::{self, Pages};
 use super::client::{self, Connection, OPERATION};
+use super::failpoint::failpoint;
 use super::fate::{self, Fate, Step};
 use super::source::Member;
 use crate::engine::changelog::ChangelogError;
@@ -191,16 +192,20 @@ impl Transactions {
         self.tags += 1;
         let tag = format!("{}-{}", std::process::id(), self.tags);
         producer.context().take_failure();
+        failpoint!("begin.before");
         retried(Step::Begin, || producer.begin_transaction())?;
+        failpoint!("begin.after");
         for alert in &batch.alerts {
             send(producer, self.outputs.alert(alert))?;
         }
         for letter in &batch.dead_letters {
             send(producer, self.outputs.dead_letter(letter))?;
         }
+        failpoint!("produce.after", producer.flush(OPERATION));
         for change in &batch.changelog {
             send(producer, self.outputs.change(change))?;
         }
+        failpoint!("changelog.after", producer.flush(OPERATION));
         let offsets = offsets(batch, &tag).map_err(Step::Offsets.failed())?;
         let send_offsets = || {
             let fresh = if self.membership.is_none() { self.member.metadata() } else { None };
@@ -208,18 +213,24 @@ impl Transactions {
             producer.send_offsets_to_transaction(&offsets, membership, OPERATION)
         };
         retried(Step::Offsets, send_offsets)?;
+        failpoint!("offsets.after");
         producer.flush(OPERATION).map_err(Step::Flush.failed())?;
         if let Some(error) = producer.context().take_failure() {
             // a record that was purged fell with its transaction; the next call says why that fell
             let cause = if is_purge(&error) { send_offsets().err() } else { None };
             return Err(Failed { step: Step::Flush, error: cause.unwrap_or(error) });
         }
+        failpoint!("commit.before");
+        // the request goes out within the call, which gives up waiting for the answer
+        failpoint!("commit.sent", producer.commit_transaction(Duration::from_millis(1)));
         producer.commit_transaction(OPERATION).map_err(|error| {
             if fate::fate(Step::Commit, &error) == Fate::Renew {
                 self.doubt = Some((Arc::clone(batch), tag));
             }
             Failed { step: Step::Commit, error }
-        })
+        })?;
+        failpoint!("commit.acknowledged");
+        Ok(())
     }
 
     /// A producer that has taken over the transactional id: what an earlier one left open is ended.

@@ -17,6 +17,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::client::{self, Connection, OPERATION};
+use super::failpoint::failpoint;
 use super::fate;
 use super::patience::{ATTEMPT, PAUSE};
 use super::shelf::{Shelf, wait_for_release};
@@ -332,6 +333,7 @@ impl NotBegun {
 /// skipped without a word.
 fn begin(consumer: &BaseConsumer<Context>, connection: &Connection) -> Result<(), NotBegun> {
     let Context { shelf, subscription } = consumer.context().as_ref();
+    failpoint!("assign.before");
     let stop = |what: &'static str| move |error: KafkaError| NotBegun::Stop(failure(what, &error));
     let assigned = consumer.assignment().map_err(stop("cannot read the assignment"))?;
     let committed = match assigned.count() {
@@ -361,7 +363,9 @@ fn begin(consumer: &BaseConsumer<Context>, connection: &Connection) -> Result<()
     };
     // known before the first record can come
     shelf.assigned(&lanes, shared);
-    consumer.assign(&positions).map_err(stop("cannot take the assignment"))
+    consumer.assign(&positions).map_err(stop("cannot take the assignment"))?;
+    failpoint!("assign.after");
+    Ok(())
 }
 
 /// Reads some of the assigned partitions from elsewhere. Of the others nothing is lost: the shelf knows what comes next.
@@ -446,12 +450,15 @@ impl ConsumerContext for Context {
         let result = match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => take_over(consumer, partitions),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
+                failpoint!("revoke.before");
                 let released = self.shelf.revoke(consumer.assignment_lost());
                 if !wait_for_release(released, RELEASE, || self.shelf.is_closing()) && !self.shelf.is_closing() {
                     tracing::warn!("partitions go although the batch in flight is not finished");
                 }
                 self.shelf.released();
-                consumer.unassign().map_err(|error| failure("cannot give partitions back", &error))
+                let result = consumer.unassign().map_err(|error| failure("cannot give partitions back", &error));
+                failpoint!("revoke.after");
+                result
             }
             code => Err(SourceError { detail: format!("rebalance failed: {}", RDKafkaErrorCode::from(code)), hint: None }),
         };

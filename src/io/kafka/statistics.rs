@@ -28,6 +28,9 @@ struct Broker {
     /// µs since something was received.
     #[serde(default)]
     rxidle: i64,
+    /// How often its thread went round.
+    #[serde(default)]
+    wakeups: u64,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +43,8 @@ struct PartitionStatistics {
     partition: i32,
     /// The broker that is fetched from.
     broker: i32,
+    #[serde(default)]
+    fetch_state: String,
     next_offset: i64,
     /// The last stable offset: where a reader of committed records ends.
     ls_offset: i64,
@@ -52,15 +57,15 @@ pub(super) struct End {
     pub(super) fetched: Option<i64>,
     /// As the broker last said, whether or not all before it was fetched.
     pub(super) high: Option<i64>,
+    /// While it is fetched: how often its broker's thread has gone round, so that one statistic is told from the next.
+    pub(super) round: Option<u64>,
 }
 
 /// The ends of all partitions.
 pub(super) fn ends(json: &[u8]) -> Result<BTreeMap<Partition, End>, serde_json::Error> {
     let statistics: Statistics = serde_json::from_slice(json)?;
-    let lives = |node: i32| {
-        let mut brokers = statistics.brokers.values();
-        brokers.any(|broker| broker.nodeid == node && broker.state == "UP" && broker.rxidle < SILENT_US)
-    };
+    let broker = |node: i32| statistics.brokers.values().find(|broker| broker.nodeid == node);
+    let lives = |broker: &&Broker| broker.state == "UP" && broker.rxidle < SILENT_US;
     let mut ends = BTreeMap::new();
     for (name, topic) in &statistics.topics {
         let name = Topic::intern(name);
@@ -68,8 +73,15 @@ pub(super) fn ends(json: &[u8]) -> Result<BTreeMap<Partition, End>, serde_json::
         for partition in topic.partitions.values().filter(|partition| partition.partition >= 0) {
             let fetched = partition.ls_offset >= 0 && partition.next_offset >= partition.ls_offset;
             let key = Partition { topic: name, partition: partition.partition };
-            let fetched = (fetched && lives(partition.broker)).then_some(partition.next_offset);
-            ends.insert(key, End { fetched, high: Some(partition.ls_offset).filter(|high| *high >= 0) });
+            let broker = broker(partition.broker);
+            ends.insert(
+                key,
+                End {
+                    fetched: broker.filter(|broker| fetched && lives(broker)).map(|_| partition.next_offset),
+                    high: Some(partition.ls_offset).filter(|high| *high >= 0),
+                    round: broker.filter(|_| partition.fetch_state == "active").map(|broker| broker.wakeups),
+                },
+            );
         }
     }
     Ok(ends)
@@ -89,7 +101,7 @@ mod tests {
         });
         let ends = ends(json.to_string().as_bytes()).unwrap();
         assert_eq!(ends.len(), 1);
-        let End { fetched, high } = ends[&Partition { topic: Topic::intern("stats.t"), partition: 0 }];
+        let End { fetched, high, .. } = ends[&Partition { topic: Topic::intern("stats.t"), partition: 0 }];
         assert_eq!(high, Some(ls_offset).filter(|high| *high >= 0));
         fetched
     }

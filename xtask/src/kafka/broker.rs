@@ -123,6 +123,9 @@ transaction.abort.timed.out.transaction.cleanup.interval.ms=500
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=6000
 
+# a broker that is back leads again soon
+leader.imbalance.check.interval.seconds=5
+
 # a small machine, shared by three of them
 num.network.threads=2
 num.io.threads=4
