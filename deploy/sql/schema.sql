@@ -100,7 +100,7 @@ IF NOT EXISTS (SELECT 1 FROM sys.tables WHERE name = N'Agreement' AND is_tracked
     EXEC sys.sp_cdc_enable_table
         @source_schema = N'dbo',
         @source_name   = N'Agreement',
-        @role_name     = NULL,
+        @role_name     = N'cdc_reader', -- who may read the changes; made if it is not there
         @supports_net_changes = 0;
 GO
 
@@ -108,6 +108,6 @@ IF NOT EXISTS (SELECT 1 FROM sys.tables WHERE name = N'Transaction' AND is_track
     EXEC sys.sp_cdc_enable_table
         @source_schema = N'dbo',
         @source_name   = N'Transaction',
-        @role_name     = NULL,
+        @role_name     = N'cdc_reader', -- who may read the changes; made if it is not there
         @supports_net_changes = 0;
 GO
