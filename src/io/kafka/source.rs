@@ -302,6 +302,7 @@ fn assign(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> 
     }
     // known before the first record can come
     shelf.assigned(&lanes);
+    resume_all(consumer, &positions)?;
     consumer.assign(&positions).map_err(|error| failure("cannot take the assignment", &error))?;
     failpoint!("assign.after");
     Ok(())
@@ -323,7 +324,13 @@ fn seek(consumer: &BaseConsumer<Context>, positions: &BTreeMap<Partition, i64>) 
                 .map_err(|error| failure("cannot name a position", &error))?;
         }
     }
+    resume_all(consumer, &list)?;
     consumer.assign(&list).map_err(|error| failure("cannot read on from the changelog's positions", &error))
+}
+
+/// A partition that was paused stays so over its next assignment, of which the shelf knows nothing.
+fn resume_all(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<(), SourceError> {
+    consumer.resume(partitions).map_err(|error| failure("cannot resume partitions", &error))
 }
 
 fn committed(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<TopicPartitionList, SourceError> {
