@@ -174,9 +174,9 @@ fn records(broker: &EmbeddedBroker, topic: &str, count: usize) -> Vec<Value> {
 #[test]
 fn the_daemon_waits_for_a_registry_that_is_away_and_then_reads_avro() {
     let topics = ["Transaction", "Agreement"].map(|table| format!("sentinel.SentinelMock.dbo.{table}"));
-    let broker =
-        EmbeddedBroker::start(&[(&topics[0], 1), (&topics[1], 1), ("tidewaiter.alerts", 1), ("tidewaiter.dead-letters", 1)])
-            .unwrap();
+    let outputs = ["tidewaiter.alerts", "tidewaiter.dead-letters", "tidewaiter.changelog"];
+    let all: Vec<_> = topics.iter().map(String::as_str).chain(outputs).map(|topic| (topic, 1)).collect();
+    let broker = EmbeddedBroker::start(&all).unwrap();
     let (_, opening) = corpus::lines("i").into_iter().find(|(line, _)| line.note == "insert Agreement").unwrap();
     let origin = Origin { topic: Topic::intern(&topics[1]), partition: 0, offset: 0 };
     let value = opening.value.as_deref();

@@ -281,6 +281,7 @@ fn what_is_missing_is_told_with_advice() {
         (vec!["--setup", "deploy/sql/schema.sql"], "--setup without a script", "hint: the built-in scripts know"),
         (vec!["--setup", &*schema, "test-events"], "change data capture on no table", "hint: the set-up must call"),
         (vec!["--alerts", "no/such/folder.jsonl"], "cannot write no/such/folder.jsonl", "hint: the folder must exist"),
+        (vec!["--alerts", "-"], "would mix with what a replay shows", "hint: name a file"),
         (vec!["--at", "2026-02-30T09:00"], "--at", "expected a local time such as 2026-03-15T09:00"),
     ] {
         let said = says(&args, 2);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
+use std::path::Path;
 
 /// Standard output, for data. A reader that closes the pipe early (`| head`) has seen enough: what follows is dropped, the
 /// work is done to its end, and its exit code stands. Any other failure, such as a full disk, is an error.
@@ -46,6 +47,11 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         self.unless_closed((), Write::flush)
     }
+}
+
+/// How standard output is named, as `-` names standard input among the captures. A file of that name is `./-`.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 /// Gives an error a hint: what the reader can do about it.

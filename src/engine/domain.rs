@@ -39,6 +39,11 @@ pub trait Domain: Send + Sync + 'static {
     /// window of another version is refused, never misread.
     const WINDOW_VERSION: u8 = 1;
 
+    /// What is wrong with a record that is not keyed so that several members could share the input; follows its place.
+    const MISPLACED: &str = "is not keyed by the window that it belongs to";
+    /// How to have records keyed so.
+    const KEYING: &str = "give every record the key of its window, and every topic equally many partitions; or run one member";
+
     /// Recognises, in this order: a bad message, one of no consequence, a change.
     fn decode(&self, record: &Record<'_>) -> Decoded<Self::Change>;
 
@@ -51,6 +56,15 @@ pub trait Domain: Send + Sync + 'static {
 
     /// The window that a change touches. A change that touches none still moves stream time.
     fn target(&self, change: &Self::Change) -> Target;
+
+    /// Whether a record's own key is that of the window to which its change belongs, as plain text: what brings all records of
+    /// a window to one member of a group. `None` if the change does not tell.
+    fn is_keyed(&self, change: &Self::Change, record_key: Option<&[u8]>) -> Option<bool> {
+        match self.target(change) {
+            Target::Window(key) => Some(record_key == Some(key.as_bytes())),
+            Target::Nothing(_) => None,
+        }
+    }
 
     /// The key whose looked-up answers a change makes doubtful; `None` for most.
     fn outdates(&self, _change: &Self::Change) -> Option<Key> {

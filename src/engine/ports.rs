@@ -52,9 +52,22 @@ pub enum Polled {
     Heartbeat,
     /// A partition came to its end, or left it.
     Ends,
+    /// Why it is not known yet what is to be read: it is tried again.
+    Unavailable(String),
+    /// Of the assignment that comes next: other members have other partitions of the same input.
+    Shared(SharedInput),
     /// The partitions that are read from now on, each with the offset that the group has committed for it.
     Assigned(BTreeMap<Partition, Option<i64>>),
     Revoked(Revocation),
+}
+
+/// What is known of an input that several members share.
+#[derive(Debug, Default)]
+pub struct SharedInput {
+    /// Why records of one key come to different members, where the partitions themselves say so.
+    pub scattered: Option<String>,
+    /// The latest records of every partition, whoever reads it.
+    pub sample: Vec<OwnedRecord>,
 }
 
 /// Partitions that are taken away. They go when this is dropped: until then, what is in flight can be finished.
@@ -112,6 +125,8 @@ pub struct RestorePage {
     pub read: u64,
     /// How far it will go.
     pub total: u64,
+    /// Why nothing comes for now, where that is so: it goes on by itself.
+    pub delayed: Option<String>,
 }
 
 /// What was done for a stretch of input: it happens as a whole, or not at all.

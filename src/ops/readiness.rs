@@ -54,9 +54,11 @@ fn why(condition: &Condition) -> Option<String> {
         Condition::Restoring { read, total } => {
             Some(format!("restoring what was open: read {read} of {total} offsets of the changelog"))
         }
+        Condition::SourceUnavailable(why) => Some(format!("the brokers do not answer, nothing is read until they do: {why}")),
         Condition::RegistryUnavailable(why) => Some(format!("the schema registry is unavailable, decoding waits: {why}")),
         Condition::LookupUnavailable(why) => Some(format!("the lookup is unavailable, judging waits: {why}")),
         Condition::SinkUnavailable(why) => Some(format!("batches are not committed and are repeated: {why}")),
+        Condition::Scattered(why) => Some(format!("reading nothing until this member is alone again: {why}")),
         Condition::RebuiltSource(why) => Some(format!("stopped before a rebuilt source: {why}")),
     }
 }
@@ -121,10 +123,12 @@ mod tests {
         assert!(of(Condition::Running).is_empty());
         assert!(of(Condition::Unassigned)[0].starts_with("no partition is assigned"));
         for condition in [
+            Condition::SourceUnavailable("because".to_owned()),
             Condition::RegistryUnavailable("because".to_owned()),
             Condition::LookupUnavailable("because".to_owned()),
             Condition::SinkUnavailable("because".to_owned()),
             Condition::RebuiltSource("because".to_owned()),
+            Condition::Scattered("because".to_owned()),
         ] {
             assert!(of(condition.clone())[0].ends_with(": because"), "{condition:?}");
         }

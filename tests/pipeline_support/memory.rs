@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidewaiter::engine::Partition;
 use tidewaiter::engine::changelog::{ChangelogError, ChangelogRecord};
 use tidewaiter::engine::ports::{
-    Batch, CommitError, OwnedRecord, Polled, RestorePage, Revocation, Sink, Source, SourceError, StateChange,
+    Batch, CommitError, OwnedRecord, Polled, RestorePage, Revocation, SharedInput, Sink, Source, SourceError, StateChange,
 };
 use tidewaiter::event::{Origin, Topic};
 use tokio::sync::{Notify, oneshot};
@@ -41,6 +41,8 @@ struct State {
     restore: VecDeque<ChangelogRecord>,
     /// Why it cannot be.
     unreadable: Option<ChangelogError>,
+    /// Why it has to wait first.
+    delayed: Option<String>,
 }
 
 impl Broker {
@@ -90,6 +92,20 @@ impl Broker {
             state.events.push_back(Polled::Revoked(Revocation { partitions, lost: false, released: Some(released) }));
         });
         receiver
+    }
+
+    /// Says of the assignment that comes next that others have other partitions.
+    pub fn announce(&self, shared: SharedInput) {
+        self.state(|state| state.events.push_front(Polled::Shared(shared)));
+    }
+
+    pub fn unavailable(&self, why: &str) {
+        self.state(|state| state.events.push_front(Polled::Unavailable(why.to_owned())));
+    }
+
+    /// The next restore has to wait first.
+    pub fn delay_restore(&self, why: &str) {
+        self.state(|state| state.delayed = Some(why.to_owned()));
     }
 
     pub fn heartbeat(&self) {
@@ -251,9 +267,12 @@ impl Sink for Broker {
         if let Some(error) = state.unreadable.take() {
             return Err(error);
         }
+        if let Some(why) = state.delayed.take() {
+            return Ok(Some(RestorePage { delayed: Some(why), ..RestorePage::default() }));
+        }
         let total = state.restore.len() as u64;
         let take = state.restore.len().min(100);
         let records: Vec<_> = state.restore.drain(..take).collect();
-        Ok((!records.is_empty()).then_some(RestorePage { read: records.len() as u64, total, records }))
+        Ok((!records.is_empty()).then_some(RestorePage { read: records.len() as u64, total, records, delayed: None }))
     }
 }

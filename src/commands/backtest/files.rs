@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::super::output::is_stdout;
 use super::super::{Output, advise};
 use crate::domains::lending::judge::Judgement;
 use crate::engine::DeadLetter;
@@ -25,11 +26,6 @@ pub(super) struct Files {
 enum Target {
     File(OutputFile),
     Stdout(Output),
-}
-
-/// How standard output is named, as `-` names standard input among the captures. A file of that name is `./-`.
-fn is_stdout(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }
 
 /// Refuses an output that would take the place of another, or of something that is read.

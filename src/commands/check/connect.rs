@@ -2,10 +2,9 @@
 
 use crate::commands::registry;
 use crate::commands::run::Prepared;
-use crate::domains::lending::event::{AgreementDelete, ChangeKind, LendingChange};
-use crate::domains::lending::normal_number;
+use crate::domains::lending::KEYING;
+use crate::engine::Domain;
 use crate::engine::ports::{OwnedRecord, SourceError};
-use crate::engine::{Domain, Key};
 use crate::event::Decoded;
 use crate::io::kafka::Probe;
 
@@ -13,10 +12,6 @@ use crate::io::kafka::Probe;
 const SAMPLE: i64 = 20;
 
 const CREATE: &str = "create it, or correct its name; Kafka's own auto.create.topics.enable may also do it at the first write";
-
-const KEYS: &str = "one member works with any keying; for several, on the connector: message.key.columns naming \
-    TransAgreementNumber and AgreementNumber, per topic an ExtractField$Key of that column, a StringConverter for keys, \
-    tombstones.on.delete=false, and equal partition counts";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Level {
@@ -97,7 +92,8 @@ pub(super) fn findings(prepared: &Prepared) -> Vec<Finding> {
         }
     }
     if counts.windows(2).any(|pair| pair[0].1 != pair[1].1) {
-        findings.push(Finding::new(Level::Note, "the input topics differ in their partition counts: one member only").hint(KEYS));
+        findings
+            .push(Finding::new(Level::Note, "the input topics differ in their partition counts: one member only").hint(KEYING));
     }
     for topic in [&config.alerts_topic, &config.dead_letters_topic, &config.changelog_topic] {
         findings.push(match probe.partitions(topic) {
@@ -136,14 +132,11 @@ impl Sample {
     fn take(&mut self, prepared: &Prepared, record: &OwnedRecord) {
         self.records += 1;
         match record.with(|record| prepared.lending.decode(record)) {
-            Decoded::Change(change) => {
-                if let Some(number) = agreement(&change.body) {
-                    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
-                    let case = prepared.config.source.formats.key_case;
-                    let is_number = key.is_some_and(|key| normal_number(key, case) == *number);
-                    *(if is_number { &mut self.keyed } else { &mut self.keyed_otherwise }) += 1;
-                }
-            }
+            Decoded::Change(change) => match prepared.lending.is_keyed(&change.body, record.key.as_deref()) {
+                Some(true) => self.keyed += 1,
+                Some(false) => self.keyed_otherwise += 1,
+                None => {}
+            },
             Decoded::Bad(bad) => {
                 self.bad += 1;
                 self.why.get_or_insert_with(|| (format!("{}: {}", record.origin, bad.detail), bad.hint));
@@ -159,7 +152,7 @@ impl Sample {
         }
         if self.keyed_otherwise > 0 {
             let text = format!("{topic}: not keyed by the agreement number, so only one member can work");
-            findings.push(Finding::new(Level::Note, text).hint(KEYS));
+            findings.push(Finding::new(Level::Note, text).hint(KEYING));
         } else if self.keyed > 0 {
             findings.push(Finding::new(Level::Ok, format!("{topic}: keyed by the agreement number")));
         }
@@ -168,16 +161,5 @@ impl Sample {
             findings.push(Finding { hint: hint.map(str::to_owned), ..Finding::new(Level::Problem, text) });
         }
         findings
-    }
-}
-
-/// Whose change it is, where it says so.
-fn agreement(change: &LendingChange) -> Option<&Key> {
-    match &change.kind {
-        ChangeKind::TransactionInsert(insert) => Some(&insert.agreement),
-        ChangeKind::AgreementInsert(insert) => Some(&insert.after.number),
-        ChangeKind::AgreementUpdate(update) => Some(&update.after.number),
-        ChangeKind::AgreementDelete(AgreementDelete { number, .. }) | ChangeKind::Rename { number } => Some(number),
-        ChangeKind::TransactionUpdate { .. } | ChangeKind::TransactionDelete { .. } | ChangeKind::Correction { .. } => None,
     }
 }

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use chrono::NaiveDateTime;
 
+use super::output::is_stdout;
 use super::{FINDINGS, Output, advise};
 use crate::cli::{self, Target};
 use crate::domains::lending::settings::LendingRules;
@@ -38,6 +39,10 @@ pub(crate) fn run(args: &cli::Replay) -> anyhow::Result<ExitCode> {
     if args.target == Target::Stack {
         let hint = "it runs the scripts on a real SQL Server; until then use the embedded target";
         return Err(advise(anyhow::anyhow!("--target stack is not built yet"), hint));
+    }
+    if args.alerts.as_deref().is_some_and(is_stdout) {
+        let refused = anyhow::anyhow!("--alerts - would mix with what a replay shows on standard output");
+        return Err(advise(refused, "name a file (a pipe or /dev/stderr will do)"));
     }
     if args.watch {
         return watch::run(args);

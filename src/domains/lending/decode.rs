@@ -44,6 +44,10 @@ impl Decoder {
         }
     }
 
+    pub(super) fn key_case(&self) -> KeyCase {
+        self.key_case
+    }
+
     /// Recognises, in this order: a message on another topic, a tombstone, a bad message, one of no consequence, a change.
     #[must_use]
     pub fn decode(&self, record: &Record<'_>) -> Decoded<LendingChange> {

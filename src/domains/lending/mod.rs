@@ -12,6 +12,7 @@ pub mod expected;
 mod explanation;
 mod json;
 pub mod judge;
+mod keying;
 pub mod profiles;
 mod rows;
 pub mod rules;
@@ -21,6 +22,7 @@ mod staging;
 mod testing;
 pub mod window;
 
+pub(crate) use keying::KEYING;
 pub(crate) use rows::normal_number;
 
 use crate::engine::{Context, Domain, Key, Sequence, Target};
@@ -82,6 +84,9 @@ impl Domain for Lending {
     type Answer = Answer;
     type Judgement = Judgement;
 
+    const MISPLACED: &str = keying::MISPLACED;
+    const KEYING: &str = keying::KEYING;
+
     fn decode(&self, record: &Record<'_>) -> Decoded<LendingChange> {
         self.decoder.decode(record)
     }
@@ -106,6 +111,10 @@ impl Domain for Lending {
             ChangeKind::TransactionDelete { .. } => label::TRANSACTION_DELETE,
             ChangeKind::Correction { .. } => label::CORRECTION,
         })
+    }
+
+    fn is_keyed(&self, change: &LendingChange, record_key: Option<&[u8]>) -> Option<bool> {
+        keying::is_keyed(change, record_key, self.decoder.key_case())
     }
 
     /// Whatever happens to an agreement's row, but for the fall of its balance by a payment, which says nothing about what

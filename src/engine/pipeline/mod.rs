@@ -14,6 +14,7 @@ mod lane;
 mod meter;
 mod restore;
 mod settings;
+mod sharing;
 mod stop;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,9 +24,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 pub use self::settings::{PipelineSettings, Until};
+pub use self::sharing::Scattered;
 
 use self::lane::{Lane, Silence};
 use self::settings::Backoff;
+use self::sharing::Sharing;
 use self::stop::Stop;
 use super::alert::Judged;
 use super::changelog::ChangelogError;
@@ -64,6 +67,7 @@ pub struct Pipeline<D: Domain, S, K, L> {
     condition: Condition,
     /// Partitions whose state is yet to be restored, with what is committed for them.
     assigned: Option<BTreeMap<Partition, Option<i64>>>,
+    sharing: Sharing,
 }
 
 /// What stands behind the ports.
@@ -111,6 +115,8 @@ pub enum Condition {
         total: u64,
     },
     Running,
+    /// Nothing is read until the source answers, with partitions or with what was open.
+    SourceUnavailable(String),
     /// Nothing is read until the schema registry answers.
     RegistryUnavailable(String),
     /// Nothing is judged until the lookup answers.
@@ -119,6 +125,8 @@ pub enum Condition {
     SinkUnavailable(String),
     /// Stands before a rebuilt source.
     RebuiltSource(String),
+    /// Other members read other partitions, although records of one key may be in several.
+    Scattered(String),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +139,8 @@ pub enum PipelineError {
     Lookup(#[from] LookupError),
     #[error(transparent)]
     Rebuilt(#[from] RebuiltSource),
+    #[error(transparent)]
+    Scattered(#[from] Scattered),
     #[error(transparent)]
     Changelog(#[from] ChangelogError),
 }
@@ -145,6 +155,7 @@ impl PipelineError {
             Self::Sink(_) => None,
             Self::Lookup(error) => error.hint.as_deref(),
             Self::Rebuilt(_) => Some(RebuiltSource::HINT),
+            Self::Scattered(error) => Some(error.hint),
             Self::Changelog(error) => error.hint.as_deref(),
         }
     }
@@ -199,6 +210,7 @@ where
             rebuilt: None,
             condition: Condition::Unassigned,
             assigned: None,
+            sharing: Sharing::default(),
         }
     }
 
@@ -244,7 +256,7 @@ where
             }
             self.watch_silence(stop).await?;
             let wake = self.wake();
-            let stuck = self.rebuilt.is_some() || self.registry.is_some();
+            let stuck = self.rebuilt.is_some() || self.registry.is_some() || self.sharing.refused;
             let room = if stuck { 0 } else { self.settings.max_records.saturating_sub(self.gathered) };
             tokio::select! {
                 biased;
@@ -288,6 +300,13 @@ where
                 // a partition at its end may be all that the merge waits for
                 self.gathering.get_or_insert(now);
             }
+            Polled::Unavailable(why) => {
+                // with partitions it is the records that tell, which come or do not
+                if self.lanes.is_empty() && !self.sharing.refused {
+                    self.enter(Condition::SourceUnavailable(why));
+                }
+            }
+            Polled::Shared(shared) => self.sharing.announced = Some(shared),
             Polled::Assigned(partitions) => {
                 if !self.lanes.is_empty() {
                     self.reset();
@@ -323,6 +342,7 @@ where
         self.gathered = 0;
         self.patience = None;
         self.rebuilt = None;
+        self.sharing.reset();
         self.enter(Condition::Unassigned);
     }
 
@@ -332,6 +352,9 @@ where
         self.gathered = 0;
         self.patience = None;
         self.decode();
+        if let Some(scattered) = self.sharing.found.take() {
+            return self.refuse(scattered, stop);
+        }
         // what waits for its schema is yet to be offered: the merge must not go on without it
         let undecoded: BTreeSet<_> = self.inbox.iter().map(|record| Partition::from(record.origin)).collect();
         loop {
@@ -368,7 +391,16 @@ where
             // a record of an assignment that is over is read again by whoever has its partition now
             let Some((slot, lane)) = self.lanes.get_mut(&partition) else { continue };
             let entry = match record.with(|record| self.domain.decode(record)) {
-                Decoded::Change(change) => Entry::Change(change),
+                Decoded::Change(change) => {
+                    if self.sharing.is_shared {
+                        let key = record.key.as_deref();
+                        self.sharing.found = sharing::misplaced(&*self.domain, &change.body, key, record.origin);
+                    }
+                    if self.sharing.found.is_some() {
+                        return;
+                    }
+                    Entry::Change(change)
+                }
                 Decoded::Ignored(label) => Entry::Ignored(label),
                 Decoded::Bad(bad) => Entry::Bad(Box::new(record.with(|record| DeadLetter::new(record, &bad)))),
                 Decoded::Unavailable(error) => {

@@ -26,6 +26,9 @@ where
         assigned: BTreeMap<Partition, Option<i64>>,
         stop: &mut Stop,
     ) -> Result<(), PipelineError> {
+        if !self.may_share(assigned.is_empty(), stop)? {
+            return Ok(());
+        }
         let start = Instant::now();
         let partitions: BTreeSet<Partition> = assigned.keys().copied().collect();
         self.sink.restore(&partitions);
@@ -41,7 +44,10 @@ where
             let Some(page) = page else { break };
             records += page.records.len();
             page.records.into_iter().for_each(|record| rebuild.take(record));
-            self.enter(Condition::Restoring { read: page.read, total: page.total });
+            self.enter(match page.delayed {
+                Some(why) => Condition::SourceUnavailable(why),
+                None => Condition::Restoring { read: page.read, total: page.total },
+            });
         }
         let restored = rebuild.finish::<D>()?;
         let (begin, resumed) = agreed(&assigned, &restored)?;

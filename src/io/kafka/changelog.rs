@@ -5,25 +5,22 @@
 //! it is decided for readers of committed records, too.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::client::{Connection, OPERATION};
+use super::client::{Connection, Quiet};
 use super::failpoint::failpoint;
+use super::patience::{ATTEMPT, Ended, Patience};
 use super::sink::Outputs;
 use super::{fate, topics};
 use crate::engine::Partition;
 use crate::engine::changelog::{ChangelogError, ChangelogRecord};
 use crate::engine::ports::RestorePage;
 use crate::event::{Origin, Topic};
-
-/// Without any progress for so long a restore has failed. Longer than a transaction may stay open.
-const STUCK: Duration = Duration::from_mins(3);
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -32,61 +29,71 @@ const PAGE: usize = 1000;
 
 pub(super) type Pages = mpsc::Sender<Result<Option<RestorePage>, ChangelogError>>;
 
-/// Reads the changelog partitions with the numbers of these; topics that are missing are created first. Ends early when
-/// nobody listens any more.
+/// Reads the changelog partitions with the numbers of these; topics that are missing are created first. Brokers that are
+/// away are waited for. Ends early when nobody listens any more.
 pub(super) fn read(
     connection: &Connection,
     outputs: &Outputs,
     partitions: &BTreeSet<Partition>,
     pages: &Pages,
 ) -> Result<(), ChangelogError> {
+    // a page that finds no room is one that nobody waits for
+    let tell = |why: String| drop(pages.try_send(Ok(Some(RestorePage { delayed: Some(why), ..RestorePage::default() }))));
+    let patience = Patience { is_wanted: &|| !pages.is_closed(), tell: &tell };
+    match read_patiently(connection, outputs, partitions, pages, &patience) {
+        Ok(()) | Err(Ended::Unwanted) => Ok(()),
+        Err(Ended::Failed(error)) => Err(error),
+    }
+}
+
+fn read_patiently(
+    connection: &Connection,
+    outputs: &Outputs,
+    partitions: &BTreeSet<Partition>,
+    pages: &Pages,
+    patience: &Patience<'_>,
+) -> Result<(), Ended> {
     let topic = outputs.changelog.as_str();
-    let failed = |what: &str, error: &KafkaError| ChangelogError {
-        detail: format!("cannot restore from {topic}: {what}: {error}"),
-        hint: fate::hint(error),
-    };
-    let client = |isolation| -> Result<BaseConsumer, ChangelogError> {
-        connection.reader(isolation).create().map_err(|error| failed("no consumer", &error))
+    let failed = |what: &str, error: &KafkaError| Ended::failed(&format!("cannot restore from {topic}: {what}"), error);
+    let client = |isolation| -> Result<BaseConsumer<Quiet>, Ended> {
+        connection.reader(isolation).create_with_context(Quiet).map_err(|error| failed("no consumer", &error))
     };
     let (everything, committed) = (client("read_uncommitted")?, client("read_committed")?);
-    topics::ensure(&everything, connection, outputs, partitions)?;
+    topics::ensure(&everything, connection, outputs, partitions, patience)?;
     let numbers: BTreeSet<i32> = partitions.iter().map(|partition| partition.partition).collect();
-    let mut lows = BTreeMap::new();
     let mut list = TopicPartitionList::new();
-    let mut total = 0;
-    let start = Instant::now();
     for &number in &numbers {
-        let (low, high) =
-            everything.fetch_watermarks(topic, number, OPERATION).map_err(|error| failed("no end of a partition", &error))?;
+        list.add_partition_offset(topic, number, Offset::Beginning).map_err(|error| failed("no position", &error))?;
+    }
+    let mut lows = BTreeMap::new();
+    let mut total = 0;
+    for &number in &numbers {
+        let ends = |client: &BaseConsumer<Quiet>| {
+            let what = format!("cannot restore from {topic}: no end of partition {number}");
+            patience.until_answered(&what, || client.fetch_watermarks(topic, number, ATTEMPT))
+        };
+        let (low, high) = ends(&everything)?;
         loop {
-            let ends = committed.fetch_watermarks(topic, number, OPERATION);
-            let (_, stable) = ends.map_err(|error| failed("no end of a partition", &error))?;
+            let (_, stable) = ends(&committed)?;
             if stable >= high {
                 break;
             }
-            if pages.is_closed() {
-                return Ok(());
-            }
-            if start.elapsed() > STUCK {
-                let detail = format!("cannot restore from {topic}/{number}/{stable}: a transaction there does not end");
-                let hint = "find it with kafka-transactions find-hanging, and end it with kafka-transactions abort";
-                return Err(ChangelogError::new(detail, Some(hint)));
-            }
-            thread::sleep(POLL);
+            // the producer that began it may be away as well, until the broker ends its transaction
+            patience.pause(format!(
+                "cannot restore from {topic} yet: a transaction at {topic}/{number}/{stable} has not ended; where it does not \
+                 within transaction.timeout.ms, find it with kafka-transactions find-hanging and end it with kafka-transactions abort"
+            ))?;
         }
         total += u64::try_from(high - low).unwrap_or_default();
         lows.insert(number, (low, low));
-        list.add_partition_offset(topic, number, Offset::Beginning).map_err(|error| failed("no position", &error))?;
     }
     committed.assign(&list).map_err(|error| failed("no assignment", &error))?;
 
     let mut unfinished = numbers;
     let mut page = RestorePage { total, ..RestorePage::default() };
-    let mut progress = Instant::now();
     while !unfinished.is_empty() && !pages.is_closed() {
         match committed.poll(POLL) {
             Some(Ok(message)) => {
-                progress = Instant::now();
                 let origin = Origin { topic: Topic::intern(topic), partition: message.partition(), offset: message.offset() };
                 if let Some((_, next)) = lows.get_mut(&origin.partition) {
                     *next = origin.offset + 1;
@@ -96,24 +103,18 @@ pub(super) fn read(
                 failpoint!("restore.amid");
             }
             Some(Err(KafkaError::PartitionEOF(number))) => {
-                progress = Instant::now();
                 unfinished.remove(&number);
             }
-            Some(Err(error)) if error.rdkafka_error_code().is_some_and(fate::needs_a_person) => {
-                return Err(failed("not read", &error));
-            }
-            Some(Err(error)) => tracing::warn!(%error, topic, "restoring goes on when this is over"),
+            Some(Err(error)) if is_final(&error) => return Err(failed("not read", &error)),
+            // librdkafka goes on by itself
+            Some(Err(error)) => (patience.tell)(format!("cannot restore from {topic}: {error}")),
             None => {}
-        }
-        if progress.elapsed() > STUCK {
-            let detail = format!("cannot restore from {topic}: no end of partitions {unfinished:?} within {} s", STUCK.as_secs());
-            return Err(ChangelogError::new(detail, Some("check the brokers that lead these partitions")));
         }
         if page.records.len() >= PAGE {
             page.read = read_so_far(&lows);
             let next = RestorePage { total, ..RestorePage::default() };
             if pages.blocking_send(Ok(Some(std::mem::replace(&mut page, next)))).is_err() {
-                return Ok(());
+                return Err(Ended::Unwanted);
             }
         }
     }
@@ -124,6 +125,13 @@ pub(super) fn read(
     }
     failpoint!("restore.after");
     Ok(())
+}
+
+/// A position that is gone is one of them: what was read before does not tell what became of it.
+fn is_final(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let position_gone = |code| matches!(code, Code::AutoOffsetReset | Code::OffsetOutOfRange);
+    error.rdkafka_error_code().is_some_and(|code| position_gone(code) || fate::needs_a_person(code))
 }
 
 fn read_so_far(lows: &BTreeMap<i32, (i64, i64)>) -> u64 {

@@ -5,7 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
 
 /// How long one call to the brokers may take before it counts as failed.
 pub(super) const OPERATION: Duration = Duration::from_secs(30);
@@ -146,6 +149,22 @@ impl fmt::Debug for Connection {
             .finish()
     }
 }
+
+/// What librdkafka calls back where nothing is read for the group: an error comes back from the calls as well, and the end of
+/// a partition, which librdkafka counts among them, is none.
+pub(super) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", %error, reason, "client error");
+    }
+}
+
+impl ConsumerContext for Quiet {}
 
 /// librdkafka's own log lines.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{self, Connection};
+use super::client::{Connection, Quiet};
 use super::source::{failure, owned};
 use crate::engine::ports::{OwnedRecord, SourceError};
 
@@ -82,18 +80,3 @@ impl std::fmt::Debug for Probe {
         f.write_str("Probe")
     }
 }
-
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // what matters comes back from the calls
-        tracing::debug!(target: "librdkafka", %error, reason, "probe error");
-    }
-}
-
-impl ConsumerContext for Quiet {}

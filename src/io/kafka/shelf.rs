@@ -8,7 +8,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::statistics::End;
 use crate::engine::Partition;
-use crate::engine::ports::{OwnedRecord, Polled, Revocation, SourceError, Standing};
+use crate::engine::ports::{OwnedRecord, Polled, Revocation, SharedInput, SourceError, Standing};
 
 /// A partition with more bytes than this on the shelf is paused, and goes on at half of it.
 const LANE_BYTES: usize = 8 * 1024 * 1024;
@@ -35,6 +35,8 @@ struct State {
     error: Option<SourceError>,
     /// The poll thread shall begin anew from what is committed.
     rewind: bool,
+    /// Partitions were taken over, and it is yet to be found out where to begin in them.
+    begins: bool,
     /// The poll thread shall read these from here on.
     resume: BTreeMap<Partition, i64>,
     /// The poll thread shall find out how far partitions go.
@@ -80,9 +82,11 @@ impl Shelf {
 
     // The poll thread's side.
 
-    /// Partitions, and the offset that each is read from where it is known.
-    pub(super) fn assigned(&self, partitions: &BTreeMap<Partition, Option<i64>>) {
+    /// Partitions, and the offset that each is read from where it is known; and what is known of the input if these are not
+    /// all.
+    pub(super) fn assigned(&self, partitions: &BTreeMap<Partition, Option<i64>>, shared: Option<SharedInput>) {
         self.change(|state| {
+            state.events.extend(shared.map(Polled::Shared));
             state.lanes = partitions.iter().map(|(key, next)| (*key, Lane { from: *next, ..Lane::anew(*next) })).collect();
             state.events.push_back(Polled::Assigned(partitions.clone()));
         });
@@ -93,6 +97,7 @@ impl Shelf {
         let (released, receiver) = oneshot::channel();
         self.change(|state| {
             let partitions = std::mem::take(&mut state.lanes).into_keys().collect();
+            state.begins = false;
             state.revoking = true;
             state.events.push_back(Polled::Revoked(Revocation { partitions, lost, released: Some(released) }));
         });
@@ -174,6 +179,15 @@ impl Shelf {
         }
     }
 
+    /// It is not known yet where to begin.
+    pub(super) fn unavailable(&self, why: String) {
+        self.change(|state| {
+            // only the last one counts
+            state.events.retain(|event| !matches!(event, Polled::Unavailable(_)));
+            state.events.push_back(Polled::Unavailable(why));
+        });
+    }
+
     pub(super) fn heartbeat(&self) {
         self.change(|state| {
             // one says as much as many
@@ -198,6 +212,21 @@ impl Shelf {
         if let Some(lane) = self.lock().lanes.get_mut(&partition) {
             lane.least = least;
         }
+    }
+
+    /// Partitions were taken over. Until it is known where to begin, what comes of them finds no place here.
+    pub(super) fn begin(&self) {
+        let mut state = self.lock();
+        state.lanes.clear();
+        state.begins = true;
+    }
+
+    pub(super) fn begins(&self) -> bool {
+        self.lock().begins
+    }
+
+    pub(super) fn has_begun(&self) {
+        self.lock().begins = false;
     }
 
     pub(super) fn take_rewind(&self) -> bool {
@@ -445,7 +474,7 @@ mod tests {
 
     fn shelf(next: Option<i64>) -> Shelf {
         let shelf = Shelf::default();
-        shelf.assigned(&[(partition(), next)].into());
+        shelf.assigned(&[(partition(), next)].into(), None);
         assert!(matches!(take(&shelf), Some(Polled::Assigned(_))));
         shelf
     }

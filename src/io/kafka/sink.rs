@@ -157,11 +157,15 @@ impl Transactions {
     fn restore(&mut self, partitions: &BTreeSet<Partition>, pages: &Pages) {
         self.membership = self.member.metadata();
         // ends what an earlier producer of this name left open, so that nothing has to be waited for; if it cannot be done
-        // now, the first batch says so
+        // now, the first batch does it
         if self.producer.is_none() {
             match self.connect() {
                 Ok(producer) => self.producer = Some(producer),
-                Err(Failed { error, .. }) => tracing::debug!(%error, "transactional id not taken over yet"),
+                Err(Failed { step, error }) => {
+                    let why = Some(format!("{}: {error}", step.text()));
+                    // nobody may be listening any more
+                    pages.blocking_send(Ok(Some(RestorePage { delayed: why, ..RestorePage::default() }))).ok();
+                }
             }
         }
         let end = changelog::read(&self.connection, &self.outputs, partitions, pages).map(|()| None);

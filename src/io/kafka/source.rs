@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMe
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::metadata::MetadataTopic;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
@@ -18,8 +19,9 @@ use tokio::sync::oneshot;
 use super::client::{self, Connection, OPERATION};
 use super::failpoint::failpoint;
 use super::fate;
+use super::patience::{ATTEMPT, PAUSE};
 use super::shelf::{Shelf, wait_for_release};
-use super::statistics;
+use super::{sharing, statistics};
 use crate::engine::Partition;
 use crate::engine::ports::{OwnedRecord, Polled, Source, SourceError, Standing};
 use crate::event::{Origin, Topic};
@@ -35,9 +37,6 @@ const CLOSE: Duration = Duration::from_secs(3);
 
 /// The pause before reading again from what is committed.
 const REWIND: Duration = Duration::from_millis(200);
-
-/// How often the broker is asked again for the committed offsets before the source gives up.
-const ATTEMPTS: u32 = 10;
 
 /// What is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,11 +88,11 @@ impl KafkaSource {
         let consumer = Arc::new(consumer);
         let member = Member(Arc::downgrade(&consumer));
         let (done, closed) = oneshot::channel();
-        let polled = Arc::clone(&shelf);
+        let (polled, connection) = (Arc::clone(&shelf), connection.clone());
         thread::Builder::new()
             .name("kafka-poll".to_owned())
             .spawn(move || {
-                if let Err(error) = consume(&consumer, &polled) {
+                if let Err(error) = consume(&consumer, &polled, &connection) {
                     polled.fail(error);
                     // the error is taken before anything else happens to the assignment
                     while !polled.is_closing() {
@@ -164,7 +163,7 @@ impl Drop for KafkaSource {
     }
 }
 
-fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), SourceError> {
+fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connection) -> Result<(), SourceError> {
     let subscription = &consumer.context().subscription;
     let topics: Vec<&str> = subscription.topics.iter().chain(&subscription.heartbeat_topic).map(String::as_str).collect();
     match subscription.membership {
@@ -181,15 +180,18 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), Source
                     partitions.add_partition(topic, partition.id());
                 }
             }
-            assign(consumer, &partitions)?;
+            take_over(consumer, &partitions)?;
         }
     }
     let mut complaint = None;
+    let mut unknown_ends = Vec::new();
+    // when to ask again what was not answered
+    let mut next_attempt = Instant::now();
     while !shelf.is_closing() {
         let start = Instant::now();
         match consumer.poll(POLL) {
             Some(Ok(message)) => receive(consumer, shelf, &message),
-            Some(Err(error)) => complain(error, &mut complaint)?,
+            Some(Err(error)) => complain(error, &mut complaint, shelf)?,
             // a poll that a rebalance cut short says nothing about the queue
             None if start.elapsed() >= POLL => shelf.is_drained(),
             None => {}
@@ -197,20 +199,40 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf) -> Result<(), Source
         if shelf.take_rewind() {
             // a membership that is over shows within this, and its revocation comes first
             thread::sleep(REWIND);
-            let partitions = consumer.assignment().map_err(|error| failure("cannot read the assignment", &error))?;
-            if partitions.count() > 0 {
-                assign(consumer, &partitions)?;
+            if consumer.assignment().map_err(|error| failure("cannot read the assignment", &error))?.count() > 0 {
+                shelf.begin();
+            }
+            continue;
+        }
+        if shelf.begins() && start >= next_attempt {
+            match begin(consumer, connection) {
+                Ok(()) => shelf.has_begun(),
+                Err(NotBegun::Stop(error)) => return Err(error),
+                Err(NotBegun::Later(why)) => {
+                    tracing::warn!(why, "partitions are assigned, but reading does not begin yet");
+                    shelf.unavailable(why);
+                    next_attempt = Instant::now() + PAUSE;
+                }
             }
         }
         let positions = shelf.take_resume();
         if !positions.is_empty() {
             seek(consumer, &positions)?;
         }
-        for partition in shelf.take_look_again() {
-            let (topic, number) = (partition.topic.name(), partition.partition);
-            let watermarks = consumer.fetch_watermarks(topic, number, OPERATION);
-            let (_, high) = watermarks.map_err(|error| failure(&format!("cannot read the end of {partition}"), &error))?;
-            shelf.goes_to(partition, high);
+        unknown_ends.extend(shelf.take_look_again());
+        if start >= next_attempt {
+            while let Some(&partition) = unknown_ends.last() {
+                let (topic, number) = (partition.topic.name(), partition.partition);
+                match consumer.fetch_watermarks(topic, number, ATTEMPT) {
+                    Ok((_, high)) => shelf.goes_to(partition, high),
+                    Err(error) => {
+                        tracing::warn!(%error, %partition, "its end is not known yet");
+                        next_attempt = Instant::now() + PAUSE;
+                        break;
+                    }
+                }
+                unknown_ends.pop();
+            }
         }
         let room = shelf.resumable();
         if !room.is_empty() {
@@ -238,7 +260,7 @@ fn receive(consumer: &BaseConsumer<Context>, shelf: &Shelf, message: &BorrowedMe
 }
 
 /// Errors of the consumer that it does not get over stop the source; the others are told once.
-fn complain(error: KafkaError, last: &mut Option<KafkaError>) -> Result<(), SourceError> {
+fn complain(error: KafkaError, last: &mut Option<KafkaError>, shelf: &Shelf) -> Result<(), SourceError> {
     let code = error.rdkafka_error_code();
     let waits = matches!(code, Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic));
     let position_gone = matches!(code, Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange));
@@ -248,6 +270,7 @@ fn complain(error: KafkaError, last: &mut Option<KafkaError>) -> Result<(), Sour
     }
     if last.as_ref() != Some(&error) {
         tracing::warn!(%error, hint = fate::hint(&error), "consuming goes on when this is over");
+        shelf.unavailable(error.to_string());
         *last = Some(error);
     }
     Ok(())
@@ -274,14 +297,50 @@ fn list(partitions: &[Partition]) -> TopicPartitionList {
     list
 }
 
+/// Takes an assignment. Where to begin is asked outside of a rebalance, during which nothing else can be done: a broker that
+/// does not answer must hold up neither the next rebalance nor a shutdown.
+fn take_over(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<(), SourceError> {
+    let mut anywhere = TopicPartitionList::new();
+    for element in partitions.elements() {
+        anywhere
+            .add_partition_offset(element.topic(), element.partition(), Offset::End)
+            .map_err(|error| failure("cannot name a position", &error))?;
+    }
+    failpoint!("assign.before");
+    consumer.context().shelf.begin();
+    consumer.assign(&anywhere).map_err(|error| failure("cannot take the assignment", &error))
+}
+
+/// Why reading does not begin.
+pub(super) enum NotBegun {
+    Stop(SourceError),
+    Later(String),
+}
+
+impl NotBegun {
+    pub(super) fn of(what: &str, error: &KafkaError) -> Self {
+        let SourceError { detail, hint } = failure(what, error);
+        if error.rdkafka_error_code().is_some_and(fate::needs_a_person) {
+            Self::Stop(SourceError { detail, hint })
+        } else {
+            Self::Later(detail)
+        }
+    }
+}
+
 /// Begins where the group has committed, or where the configuration says.
 ///
 /// The position is always named: were it left to `auto.offset.reset`, a position that retention has overtaken would be
 /// skipped without a word.
-fn assign(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<(), SourceError> {
+fn begin(consumer: &BaseConsumer<Context>, connection: &Connection) -> Result<(), NotBegun> {
     let Context { shelf, subscription } = consumer.context().as_ref();
-    failpoint!("assign.before");
-    let committed = committed(consumer, partitions)?;
+    let stop = |what: &'static str| move |error: KafkaError| NotBegun::Stop(failure(what, &error));
+    let assigned = consumer.assignment().map_err(stop("cannot read the assignment"))?;
+    let committed = match assigned.count() {
+        0 => assigned,
+        _ => committed_offsets(consumer, assigned, ATTEMPT)
+            .map_err(|error| NotBegun::of("cannot read the group's committed offsets", &error))?,
+    };
     let mut lanes = BTreeMap::new();
     let mut positions = TopicPartitionList::new();
     for element in committed.elements() {
@@ -292,18 +351,21 @@ fn assign(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> 
         };
         let committed = Some(element.offset()).filter(|offset| is_data && matches!(offset, Offset::Offset(_)));
         let position = committed.unwrap_or(start);
-        positions
-            .add_partition_offset(element.topic(), element.partition(), position)
-            .map_err(|error| failure("cannot name a position", &error))?;
+        positions.add_partition_offset(element.topic(), element.partition(), position).map_err(stop("cannot name a position"))?;
         if is_data {
             let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
             lanes.insert(key, committed.and_then(Offset::to_raw));
         }
     }
+    let shared = match subscription.membership {
+        Membership::Group if !lanes.is_empty() => sharing::look(consumer, connection, &subscription.topics, &lanes)?,
+        Membership::Group | Membership::Alone => None,
+    };
     // known before the first record can come
-    shelf.assigned(&lanes);
-    resume_all(consumer, &positions)?;
-    consumer.assign(&positions).map_err(|error| failure("cannot take the assignment", &error))?;
+    shelf.assigned(&lanes, shared);
+    // one that was paused stays so over its next assignment, of which the shelf knows nothing
+    consumer.resume(&positions).map_err(stop("cannot resume partitions"))?;
+    consumer.assign(&positions).map_err(stop("cannot take the assignment"))?;
     failpoint!("assign.after");
     Ok(())
 }
@@ -324,30 +386,19 @@ fn seek(consumer: &BaseConsumer<Context>, positions: &BTreeMap<Partition, i64>) 
                 .map_err(|error| failure("cannot name a position", &error))?;
         }
     }
-    resume_all(consumer, &list)?;
+    consumer.resume(&list).map_err(|error| failure("cannot resume partitions", &error))?;
     consumer.assign(&list).map_err(|error| failure("cannot read on from the changelog's positions", &error))
 }
 
-/// A partition that was paused stays so over its next assignment, of which the shelf knows nothing.
-fn resume_all(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<(), SourceError> {
-    consumer.resume(partitions).map_err(|error| failure("cannot resume partitions", &error))
-}
-
-fn committed(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<TopicPartitionList, SourceError> {
-    let mut attempt = 1;
-    loop {
-        match consumer.committed_offsets(partitions.clone(), OPERATION) {
-            Ok(committed) => return Ok(committed),
-            Err(error) if attempt == ATTEMPTS || consumer.context().shelf.is_closing() => {
-                return Err(failure("cannot read the group's committed offsets", &error));
-            }
-            Err(error) => {
-                tracing::warn!(%error, attempt, "cannot read the group's committed offsets, asking again");
-                attempt += 1;
-                thread::sleep(Duration::from_millis(500));
-            }
-        }
-    }
+/// An answer that does not hold for every partition is none: a position that could not be told is not one that there is not.
+fn committed_offsets(
+    consumer: &BaseConsumer<Context>,
+    partitions: TopicPartitionList,
+    timeout: Duration,
+) -> KafkaResult<TopicPartitionList> {
+    let committed = consumer.committed_offsets(partitions, timeout)?;
+    committed.elements().iter().try_for_each(TopicPartitionListElem::error)?;
+    Ok(committed)
 }
 
 pub(super) fn failure(what: &str, error: &KafkaError) -> SourceError {
@@ -363,7 +414,7 @@ impl Member {
     /// What the group has committed for these, with the metadata that was written along.
     pub(super) fn committed(&self, partitions: TopicPartitionList) -> KafkaResult<TopicPartitionList> {
         let consumer = self.0.upgrade().ok_or(KafkaError::Canceled)?;
-        consumer.committed_offsets(partitions, OPERATION)
+        committed_offsets(&consumer, partitions, OPERATION)
     }
 }
 
@@ -374,7 +425,7 @@ impl std::fmt::Debug for Member {
 }
 
 /// What librdkafka calls back, on the poll thread.
-struct Context {
+pub(super) struct Context {
     shelf: Arc<Shelf>,
     subscription: Subscription,
 }
@@ -400,7 +451,7 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let result = match code {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => assign(consumer, partitions),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => take_over(consumer, partitions),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
                 failpoint!("revoke.before");
                 let released = self.shelf.revoke(consumer.assignment_lost());

@@ -1,18 +1,15 @@
 //! The output topics: what they must be like, and how they come to be.
 
 use std::collections::BTreeSet;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
-use super::client::{Connection, OPERATION};
+use super::client::{Connection, Quiet};
 use super::fate;
+use super::patience::{ATTEMPT, Ended, Patience};
 use super::sink::Outputs;
 use crate::engine::Partition;
 use crate::engine::changelog::ChangelogError;
@@ -28,14 +25,16 @@ struct Wanted<'a> {
 
 /// Makes sure that the output topics are there, and that the changelog has a partition for every number of the input's.
 pub(super) fn ensure(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Quiet>,
     connection: &Connection,
     outputs: &Outputs,
     inputs: &BTreeSet<Partition>,
-) -> Result<(), ChangelogError> {
+    patience: &Patience<'_>,
+) -> Result<(), Ended> {
+    let count = |topic: &str| patience.until_answered(&format!("cannot look at topic {topic}"), || count(consumer, topic));
     let mut partitions = 1;
     for topic in inputs.iter().map(|partition| partition.topic).collect::<BTreeSet<_>>() {
-        partitions = count(consumer, topic.name())?.unwrap_or(0).max(partitions);
+        partitions = count(topic.name())?.unwrap_or(0).max(partitions);
     }
     let wanted = [
         Wanted { name: &outputs.changelog, partitions, at_least: true, settings: &[("cleanup.policy", "compact")] },
@@ -43,59 +42,50 @@ pub(super) fn ensure(
         Wanted { name: &outputs.dead_letters, partitions: 1, at_least: false, settings: &[] },
     ];
     for wanted in wanted {
-        let start = Instant::now();
         loop {
-            let found = count(consumer, wanted.name)?;
+            let found = count(wanted.name)?;
             if found.is_some_and(|found| found >= partitions || !wanted.at_least) {
                 break;
             }
             if !outputs.create {
-                return Err(wanted.missing(found));
+                return Err(wanted.missing(found).into());
             }
-            if start.elapsed() > OPERATION {
-                let detail = format!("topic {} was created, but the brokers do not show it", wanted.name);
-                return Err(ChangelogError::new(detail, Some("check the brokers' logs")));
-            }
-            wanted.create(connection, found)?;
-            thread::sleep(Duration::from_millis(100));
+            let why = match wanted.create(connection, found)? {
+                None => format!("topic {} was created, but the brokers do not show it yet", wanted.name),
+                Some(error) => format!("{}: {error}", wanted.not_created()),
+            };
+            patience.pause(why)?;
         }
     }
     Ok(())
 }
 
 /// Partitions of a topic; `None` if there is no such topic.
-fn count(consumer: &BaseConsumer, topic: &str) -> Result<Option<i32>, ChangelogError> {
-    let start = Instant::now();
-    loop {
-        let metadata = consumer.fetch_metadata(Some(topic), OPERATION).map_err(|error| failed(topic, &error))?;
-        let Some(found) = metadata.topics().first() else { return Ok(None) };
-        match found.error() {
-            None => return Ok(Some(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX))),
-            Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => return Ok(None),
-            // it was created a moment ago
-            Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) if start.elapsed() < OPERATION => {
-                thread::sleep(Duration::from_millis(100));
-            }
-            Some(error) => {
-                return Err(failed(topic, &KafkaError::MetadataFetch(RDKafkaErrorCode::from(error))));
-            }
-        }
+pub(super) fn count<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> KafkaResult<Option<i32>> {
+    let metadata = consumer.fetch_metadata(Some(topic), ATTEMPT)?;
+    let Some(found) = metadata.topics().first() else { return Ok(None) };
+    match found.error().map(RDKafkaErrorCode::from) {
+        None => Ok(Some(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX)).filter(|partitions| *partitions > 0)),
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
+        // no leader, where it was created a moment ago: to be asked again
+        Some(code) => Err(KafkaError::MetadataFetch(code)),
     }
 }
 
-fn failed(topic: &str, error: &KafkaError) -> ChangelogError {
-    ChangelogError { detail: format!("cannot look at topic {topic}: {error}"), hint: fate::hint(error) }
+/// Whether no later attempt would create the topic. Too few brokers for its replicas is not among them: they may be starting.
+fn is_final(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    fate::needs_a_person(code) || matches!(code, Code::InvalidConfig | Code::InvalidTopic | Code::InvalidRequest)
 }
 
 impl Wanted<'_> {
-    fn create(&self, connection: &Connection, found: Option<i32>) -> Result<(), ChangelogError> {
+    /// Creates it, or adds partitions; gives why it is to be tried again.
+    fn create(&self, connection: &Connection, found: Option<i32>) -> Result<Option<KafkaError>, Ended> {
         let Self { name, partitions, .. } = *self;
-        let refused = |error: &KafkaError| {
-            let detail = format!("cannot create topic {name} with {partitions} partitions: {error}");
-            ChangelogError::new(detail, Some(&self.command(found)))
-        };
-        let admin: AdminClient<DefaultClientContext> = connection.admin().create().map_err(|error| refused(&error))?;
-        let options = AdminOptions::new().operation_timeout(Some(OPERATION));
+        let refused =
+            |error: &KafkaError| ChangelogError::new(format!("{}: {error}", self.not_created()), Some(&self.command(found)));
+        let admin: AdminClient<Quiet> = connection.admin().create_with_context(Quiet).map_err(|error| refused(&error))?;
+        let options = AdminOptions::new().operation_timeout(Some(ATTEMPT)).request_timeout(Some(ATTEMPT * 2));
         let results = if found.is_some() {
             let more = NewPartitions::new(name, usize::try_from(partitions).unwrap_or_default());
             block_on(admin.create_partitions([&more], &options))
@@ -104,15 +94,25 @@ impl Wanted<'_> {
             let new = self.settings.iter().fold(new, |new, (key, value)| new.set(key, value));
             block_on(admin.create_topics([&new], &options))
         };
-        for result in results.map_err(|error| refused(&error))? {
+        let results = match results {
+            Ok(results) => results,
+            Err(error) if error.rdkafka_error_code().is_none_or(is_final) => return Err(refused(&error).into()),
+            Err(error) => return Ok(Some(error)),
+        };
+        for result in results {
             match result {
                 Ok(_) => tracing::info!(topic = name, partitions, "topic created"),
                 // another member was faster
                 Err((_, RDKafkaErrorCode::TopicAlreadyExists | RDKafkaErrorCode::InvalidPartitions)) => {}
-                Err((_, code)) => return Err(refused(&KafkaError::AdminOp(code))),
+                Err((_, code)) if is_final(code) => return Err(refused(&KafkaError::AdminOp(code)).into()),
+                Err((_, code)) => return Ok(Some(KafkaError::AdminOp(code))),
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    fn not_created(&self) -> String {
+        format!("cannot create topic {} with {} partitions", self.name, self.partitions)
     }
 
     fn missing(&self, found: Option<i32>) -> ChangelogError {
