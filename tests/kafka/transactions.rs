@@ -161,6 +161,38 @@ async fn committed_offsets_carry_the_tag_of_the_batch_by_which_a_commit_in_doubt
     source.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Java and Maven: cargo xtask test"]
+async fn a_partition_that_was_full_when_it_was_taken_away_is_read_when_it_comes_again() {
+    let stage = Stage::new("full");
+    let topics = Topics::of(&stage);
+    let origin = Origin { topic: Topic::intern(&topics.input), partition: 0, offset: 0 };
+    let large = incompressible(900_000);
+    let record = OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(large), headers: Vec::new() };
+    // twice what is read ahead
+    stage.produce(&vec![record; 20]);
+    let mut source = KafkaSource::start(&stage.connection("group"), topics.subscription()).unwrap();
+    let standings = source.standings();
+    let is_full = || standings().first().and_then(|standing| standing.next).is_some_and(|next| next >= 10);
+    let read_again = async {
+        while !is_full() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        source.rewind();
+        let (mut assignments, mut read) = (0, 0);
+        while read < 20 {
+            match source.poll(1).await.unwrap() {
+                Polled::Assigned(_) => (assignments, read) = (assignments + 1, 0),
+                Polled::Records(records) => read += records.len(),
+                _ => {}
+            }
+        }
+        assert_eq!(assignments, 2);
+    };
+    tokio::time::timeout(PATIENCE, read_again).await.expect("it reads on");
+    source.close().await;
+}
+
 async fn drain(connection: &Connection, topics: &Topics) -> Result<(), PipelineError> {
     let ports = kafka::ports(connection, topics.subscription(), topics.outputs(), Limits::default())?;
     let settings = PipelineSettings { max_age: Duration::from_millis(2), ..PipelineSettings::new(|_| Duration::from_mins(1)) };

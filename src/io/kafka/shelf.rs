@@ -237,7 +237,7 @@ impl Shelf {
     pub(super) fn take_resume(&self) -> BTreeMap<Partition, i64> {
         let mut state = self.lock();
         if !state.resume.is_empty() {
-            // a new assignment pauses nothing
+            // whoever takes this resumes them
             state.lanes.values_mut().for_each(|lane| lane.paused = false);
         }
         std::mem::take(&mut state.resume)

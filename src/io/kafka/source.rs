@@ -306,6 +306,7 @@ fn take_over(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) 
             .add_partition_offset(element.topic(), element.partition(), Offset::End)
             .map_err(|error| failure("cannot name a position", &error))?;
     }
+    failpoint!("assign.before");
     consumer.context().shelf.begin();
     consumer.assign(&anywhere).map_err(|error| failure("cannot take the assignment", &error))
 }
@@ -333,7 +334,6 @@ impl NotBegun {
 /// skipped without a word.
 fn begin(consumer: &BaseConsumer<Context>, connection: &Connection) -> Result<(), NotBegun> {
     let Context { shelf, subscription } = consumer.context().as_ref();
-    failpoint!("assign.before");
     let stop = |what: &'static str| move |error: KafkaError| NotBegun::Stop(failure(what, &error));
     let assigned = consumer.assignment().map_err(stop("cannot read the assignment"))?;
     let committed = match assigned.count() {
@@ -363,6 +363,8 @@ fn begin(consumer: &BaseConsumer<Context>, connection: &Connection) -> Result<()
     };
     // known before the first record can come
     shelf.assigned(&lanes, shared);
+    // one that was paused stays so over its next assignment, of which the shelf knows nothing
+    consumer.resume(&positions).map_err(stop("cannot resume partitions"))?;
     consumer.assign(&positions).map_err(stop("cannot take the assignment"))?;
     failpoint!("assign.after");
     Ok(())
@@ -384,6 +386,7 @@ fn seek(consumer: &BaseConsumer<Context>, positions: &BTreeMap<Partition, i64>) 
                 .map_err(|error| failure("cannot name a position", &error))?;
         }
     }
+    consumer.resume(&list).map_err(|error| failure("cannot resume partitions", &error))?;
     consumer.assign(&list).map_err(|error| failure("cannot read on from the changelog's positions", &error))
 }
 
