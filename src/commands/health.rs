@@ -26,8 +26,8 @@ pub(crate) fn run(args: &cli::Health) -> anyhow::Result<ExitCode> {
             output.write_all(said.as_bytes())?;
             response.status().is_success()
         }
-        Err(ureq::Error::BadUri(why)) => {
-            let error = anyhow::anyhow!("--url {} is no address: {why}", args.url);
+        Err(error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_))) => {
+            let error = anyhow::Error::new(error).context(format!("--url {} is no address", args.url));
             return Err(advise(error, "write it as http://127.0.0.1:9464/readyz"));
         }
         Err(error) => {
