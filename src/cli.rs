@@ -21,6 +21,7 @@ pub enum Command {
     Replay(Replay),
     Backtest(Backtest),
     Check(Check),
+    Health(Health),
 }
 
 /// Run the daemon: read the change topics from Kafka, write alerts to Kafka.
@@ -202,6 +203,16 @@ pub struct Check {
     /// Look at what the daemon would meet, too: brokers, topics, partition counts, message keys, schema registry.
     #[arg(long, requires = "config")]
     pub connect: bool,
+}
+
+/// Ask a running daemon whether it is well, for health checks where there is no curl.
+///
+/// Shows what it answers. Exits with 0 if it says that it is, with 1 if it says otherwise or does not answer.
+#[derive(Debug, Args)]
+pub struct Health {
+    /// Where to ask: /readyz for whether it does its work, /healthz for whether it runs.
+    #[arg(long, default_value = "http://127.0.0.1:9464/readyz", value_hint = ValueHint::Url)]
+    pub url: String,
 }
 
 fn local_time(text: &str) -> Result<NaiveDateTime, String> {
