@@ -3,6 +3,7 @@
 mod backtest;
 mod book;
 mod check;
+mod dead_letters;
 mod interrupt;
 mod output;
 mod registry;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Replay(args) => interrupt::cleans_up().and_then(|()| replay::run(&args)),
         Command::Backtest(args) => interrupt::cleans_up().and_then(|()| backtest::run(&args)),
         Command::Check(args) => check::run(&args),
+        Command::DeadLetters(args) => interrupt::cleans_up().and_then(|()| dead_letters::run(&args)),
     };
     result.unwrap_or_else(|error| {
         let hint = output::hint(&error).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();

@@ -9,8 +9,11 @@ mod brokers;
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
+mod letters;
 #[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
 mod proxy;
+mod sharing;
+mod shutdown;
 mod stage;
 mod transactions;

@@ -14,6 +14,7 @@
 mod changelog;
 pub mod client;
 mod fate;
+pub mod letters;
 pub mod mock;
 mod patience;
 mod probe;
