@@ -1,20 +1,29 @@
 //! How the daemon ends, the real binary.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use xtask::kafka::Cluster;
+
 use crate::daemon::Openings;
-use crate::proxy::{END_TXN, Loss};
+use crate::proxy::{END_TXN, Loss, Proxy};
 use crate::stage::Stage;
 
-#[test]
-#[ignore = "needs Java and Maven: cargo xtask test"]
-fn a_daemon_whose_broker_does_not_answer_leaves_within_five_seconds_and_loses_nothing() {
-    let stage = Stage::new("hanging");
+/// On a cluster of their own: each has room for one proxy.
+fn behind_a_proxy(name: &'static str) -> (Openings, Proxy) {
+    let stage = Stage::on(Arc::new(Cluster::start(1, &format!("tests-{name}")).unwrap()), name);
     let proxy = stage.proxy();
     let direct = stage.bootstrap().to_owned();
     let mut openings = Openings::on(stage);
     openings.config = openings.config.replace(&direct, &proxy.bootstrap());
+    (openings, proxy)
+}
+
+#[test]
+#[ignore = "needs Java and Maven: cargo xtask test"]
+fn a_daemon_whose_broker_does_not_answer_leaves_within_five_seconds_and_loses_nothing() {
+    let (openings, proxy) = behind_a_proxy("hanging");
     let daemon = openings.daemon();
     openings.open(0..20);
     openings.were_told_once(20);
@@ -36,11 +45,7 @@ fn a_daemon_whose_broker_does_not_answer_leaves_within_five_seconds_and_loses_no
 #[test]
 #[ignore = "needs Java and Maven: cargo xtask test"]
 fn a_second_signal_ends_the_daemon_at_once_and_nothing_is_lost() {
-    let stage = Stage::new("signals");
-    let proxy = stage.proxy();
-    let direct = stage.bootstrap().to_owned();
-    let mut openings = Openings::on(stage);
-    openings.config = openings.config.replace(&direct, &proxy.bootstrap());
+    let (openings, proxy) = behind_a_proxy("signals");
     for (round, (signal, code)) in (0..).zip([("-TERM", 143), ("-INT", 130)]) {
         let mut daemon = openings.daemon();
         openings.open(round * 40..round * 40 + 20);
