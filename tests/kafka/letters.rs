@@ -38,9 +38,10 @@ impl Scene {
         let rules = self.folder.path().join("rules.toml");
         fs::write(&rules, "[window]\nmax_silence = \"1s\"\n").unwrap();
         format!(
-            "rules = {rules:?}\n[source]\ntopics = [{transactions:?}, {agreements:?}]\ndecimals = {decimals:?}\n\
+            "rules = {:?}\n[source]\ntopics = [{transactions:?}, {agreements:?}]\ndecimals = {decimals:?}\n\
              [alerts]\ntopic = {:?}\n[dead_letters]\ntopic = {:?}\n\
              [kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n",
+            rules.to_str().unwrap(),
             stage.name(alerts),
             if alerts == "alerts" { dead_letters.clone() } else { stage.name("other-dead-letters") },
             stage.bootstrap(),
@@ -48,7 +49,7 @@ impl Scene {
         )
     }
 
-    fn record(&self, topic: &str, second: i64, before: &str, after: &str, op: &str) -> OwnedRecord {
+    fn record(topic: &str, second: i64, before: &str, after: &str, op: &str) -> OwnedRecord {
         let table = topic.rsplit('.').next().unwrap();
         let ms = 1_768_208_400_000 + second * 1000;
         let value = format!(
@@ -65,7 +66,7 @@ impl Scene {
             r#"{{"TransCounter":{second},"TransAgreementNumber":"{number}","TransDate":"2026-01-12","TransTypeID":7,
             "TransNetPayment":{amount}}}"#
         );
-        self.record(&self.transactions, second, "null", &after, "c")
+        Self::record(&self.transactions, second, "null", &after, "c")
     }
 
     fn agreement(number: &str, balance: &str) -> String {
@@ -73,12 +74,12 @@ impl Scene {
     }
 
     fn opening(&self, second: i64, number: &str, balance: &str) -> OwnedRecord {
-        self.record(&self.agreements, second, "null", &Self::agreement(number, balance), "c")
+        Self::record(&self.agreements, second, "null", &Self::agreement(number, balance), "c")
     }
 
     fn balance(&self, second: i64, number: &str, before: &str, after: &str) -> OwnedRecord {
         let (before, after) = (Self::agreement(number, before), Self::agreement(number, after));
-        self.record(&self.agreements, second, &before, &after, "u")
+        Self::record(&self.agreements, second, &before, &after, "u")
     }
 
     fn command(&self, args: &[&str], config: &str) -> Output {
@@ -117,7 +118,7 @@ fn once_they_can_be_read_the_alerts_that_were_missed_are_written_once_as_they_wo
         scene.balance(11, "FRH0000002", "9000.00", "4000.00"),
         scene.opening(12, "FRH0000003", "2000.00"),
         scene.opening(200, "FRH0000004", "\"3000.00\""),
-        scene.record(&scene.agreements, 300, "null", "\"not a row\"", "c"),
+        Scene::record(&scene.agreements, 300, "null", "\"not a row\"", "c"),
     ]);
     assert_eq!(scene.alerts("alerts", 2).len(), 2);
     scene.stage.read_at_least(&scene.dead_letters, 4);

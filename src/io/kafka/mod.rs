@@ -27,7 +27,7 @@ mod topics;
 
 pub use client::{Connection, RESERVED};
 pub use mock::EmbeddedBroker;
-pub use probe::Probe;
+pub use probe::{Probe, may_use_group, may_use_transactions};
 pub use sink::{KafkaSink, Outputs};
 pub use source::{KafkaSource, Membership, Start, Subscription};
 

@@ -7,6 +7,8 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::client::{self, Connection};
@@ -77,8 +79,11 @@ impl Probe {
         while !unread.is_empty() {
             match self.consumer.poll(Duration::from_millis(100)) {
                 // one that came to its end may go on and come to it again
-                Some(Ok(message)) if unread.contains(&message.partition()) => take(owned(&message)),
-                Some(Ok(_)) => {}
+                Some(Ok(message)) => {
+                    if unread.contains(&message.partition()) {
+                        take(owned(&message));
+                    }
+                }
                 Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
                 Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown))) => {}
                 Some(Err(error)) => return Err(failure(&what(), &error)),
@@ -92,6 +97,27 @@ impl Probe {
         }
         self.consumer.unassign().map_err(|error| failure(&what(), &error))
     }
+}
+
+/// Whether the group's offsets can be read; asks for those of one partition of a topic.
+pub fn may_use_group(connection: &Connection, topic: &str) -> Result<(), SourceError> {
+    let probe = Probe::new(connection)?;
+    let mut partitions = TopicPartitionList::new();
+    partitions.add_partition(topic, 0);
+    let committed = probe.consumer.committed_offsets(partitions, OPERATION);
+    let committed = committed.and_then(|committed| committed.elements().iter().try_for_each(TopicPartitionListElem::error));
+    committed.map_err(|error| failure("cannot read the group's committed offsets", &error))
+}
+
+/// Whether transactions can be had, under a transactional id of this process that no daemon has. `None` where the daemon's id
+/// is a fixed one: to try it would be to take it away.
+pub fn may_use_transactions(connection: &Connection) -> Option<Result<(), SourceError>> {
+    if connection.instance_id.is_some() {
+        return None;
+    }
+    let failed = |error: KafkaError| failure("cannot use transactions", &error);
+    let producer = connection.producer().create::<BaseProducer>().map_err(failed);
+    Some(producer.and_then(|producer| producer.init_transactions(OPERATION).map_err(failed)))
 }
 
 impl std::fmt::Debug for Probe {

@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMe
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::metadata::MetadataTopic;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
@@ -389,7 +390,7 @@ fn committed_offsets(
     timeout: Duration,
 ) -> KafkaResult<TopicPartitionList> {
     let committed = consumer.committed_offsets(partitions, timeout)?;
-    committed.elements().iter().try_for_each(|element| element.error())?;
+    committed.elements().iter().try_for_each(TopicPartitionListElem::error)?;
     Ok(committed)
 }
 
