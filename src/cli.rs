@@ -21,6 +21,8 @@ pub enum Command {
     Replay(Replay),
     Backtest(Backtest),
     Check(Check),
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     Health(Health),
 }
 
@@ -203,6 +205,47 @@ pub struct Check {
     /// Look at what the daemon would meet, too: brokers, topics, partition counts, message keys, schema registry.
     #[arg(long, requires = "config")]
     pub connect: bool,
+}
+
+/// Look at the messages that could not be used, and make up for them once they can be.
+#[derive(Debug, Subcommand)]
+pub enum DeadLetters {
+    List(ListLetters),
+    Replay(ReplayLetters),
+}
+
+/// List the dead letters: where each came from, why, and what can be done.
+#[derive(Debug, Args)]
+pub struct ListLetters {
+    /// The daemon's configuration.
+    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+
+    /// A table for people, or one JSON object a line.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+
+    /// Show the messages themselves, too, as lines of a capture file; they hold personal data. Needs --format json.
+    #[arg(long)]
+    pub values: bool,
+}
+
+/// Write the alerts that were missed because of dead letters which can be read now.
+///
+/// To be run after what was wrong was mended: the configuration, the schema registry, or tidewaiter itself. The input topics are
+/// read as far as they are retained and judged twice by the engine, by the rules and the loan book as they are now: once
+/// without the letters and once with them in their places. The alerts that only the second gives, and that are not on the
+/// alerts topic yet, are written to it, with a mark for each letter, in one transaction: however often this is run, each is
+/// written once. The daemon need not be stopped.
+#[derive(Debug, Args)]
+pub struct ReplayLetters {
+    /// The daemon's configuration.
+    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+
+    /// Say what would be written, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Ask a running daemon whether it is well, for health checks where there is no curl.

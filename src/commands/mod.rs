@@ -3,6 +3,7 @@
 mod backtest;
 mod book;
 mod check;
+mod dead_letters;
 mod health;
 mod interrupt;
 mod output;
@@ -29,6 +30,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Replay(args) => interrupt::cleans_up().and_then(|()| replay::run(&args)),
         Command::Backtest(args) => interrupt::cleans_up().and_then(|()| backtest::run(&args)),
         Command::Check(args) => check::run(&args),
+        Command::DeadLetters(args) => interrupt::cleans_up().and_then(|()| dead_letters::run(&args)),
         Command::Health(args) => health::run(&args),
     };
     result.unwrap_or_else(|error| {

@@ -46,6 +46,11 @@ pub(super) fn of_daemon(config: &SchemaRegistry) -> anyhow::Result<Arc<Registry>
     Ok(Arc::new(open(config)?.in_background()))
 }
 
+/// For a command that has the daemon's configuration and can wait for a schema.
+pub(super) fn of_command(config: &SchemaRegistry) -> anyhow::Result<Arc<Registry>> {
+    Ok(Arc::new(open(config)?.retrying(RETRIES)))
+}
+
 /// Whether it can be asked at all; that it knows no schema of this number is an answer.
 pub(super) fn answers(config: &SchemaRegistry) -> anyhow::Result<()> {
     open(config)?.schema(1)?;

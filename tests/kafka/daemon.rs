@@ -25,7 +25,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts it with a configuration; its log goes beside it.
-    fn start(folder: &Path, config: &str) -> Self {
+    pub(crate) fn start(folder: &Path, config: &str) -> Self {
         let (path, log) = (folder.join("daemon.toml"), folder.join("daemon.log"));
         fs::write(&path, config).unwrap();
         let file = File::options().create(true).append(true).open(&log).unwrap();
@@ -33,7 +33,7 @@ impl Daemon {
         Self { process, log }
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap().success());
     }
 
@@ -49,12 +49,24 @@ impl Daemon {
         assert!(status.success(), "{status}\n{}", self.log());
     }
 
+    /// Waits until it ends by itself, and gives its exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        let start = Instant::now();
+        loop {
+            match self.process.try_wait().unwrap() {
+                Some(status) => return status.code(),
+                None => assert!(start.elapsed() < PATIENCE, "it does not end\n{}", self.log()),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 }
@@ -181,7 +193,7 @@ pub(crate) struct Openings {
     pub(crate) stage: Stage,
     agreements: String,
     alerts: String,
-    config: String,
+    pub(crate) config: String,
     folder: TempDir,
 }
 
@@ -206,6 +218,12 @@ impl Openings {
 
     pub(crate) fn open(&self, numbers: Range<i64>) {
         self.stage.produce(&numbers.map(|number| opening(&self.agreements, number)).collect::<Vec<_>>());
+    }
+
+    /// Each with its agreement number as its key.
+    pub(crate) fn open_keyed(&self, numbers: Range<i64>) {
+        let keyed = |number| OwnedRecord { key: Some(format!("FRH{number:07}").into()), ..opening(&self.agreements, number) };
+        self.stage.produce(&numbers.map(keyed).collect::<Vec<_>>());
     }
 
     /// Waits until all of those before were told, and each once.

@@ -10,8 +10,11 @@ mod brokers;
 mod common;
 mod daemon;
 mod faults;
+mod letters;
 #[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
 mod proxy;
+mod sharing;
+mod shutdown;
 mod stage;
 mod transactions;

@@ -43,6 +43,8 @@ fn it_tells_partition_counts_keys_and_messages_that_cannot_be_read() {
         format!("ok: {TRANSACTION}: 2 partitions\n"),
         format!("ok: {AGREEMENT}: keyed by the agreement number\n"),
         format!("note: {TRANSACTION}: not keyed by the agreement number"),
+        "ok: the offsets of the group tidewaiter can be read".to_owned(),
+        "ok: transactions can be used under ids that begin with tidewaiter-".to_owned(),
         "note: the input topics differ in their partition counts".to_owned(),
         "hint: run one member, or have the connector key both topics".to_owned(),
     ] {

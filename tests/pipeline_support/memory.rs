@@ -130,6 +130,11 @@ impl Broker {
         self.state(|state| state.batches.clone())
     }
 
+    /// Changes what was committed, as nobody should.
+    pub fn tamper(&self, change: impl FnOnce(&mut Vec<Batch>)) {
+        self.state(|state| change(&mut state.batches));
+    }
+
     pub fn delay_commits(&self, delay: Duration) {
         self.state(|state| state.delay = delay);
     }

@@ -14,6 +14,7 @@ mod read;
 mod summary;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,6 +30,7 @@ use crate::domains::lending::settings::LendingRules;
 use crate::engine::Options;
 use crate::event::{self, DecimalForm, Formats, FormatsError};
 use crate::io::capture::Captures;
+use crate::io::spill::Spill;
 use files::Files;
 use summary::Summary;
 
@@ -85,6 +87,20 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
         writeln!(std::io::stderr(), "note: the first message that could not be read: {bad}").ok();
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// For records that do not come from captures: writes every alert of what was put aside to a file, one JSON object a line.
+pub(super) fn alerts_of(
+    lending: &Arc<Lending>,
+    options: Options,
+    spill: Spill,
+    book: &Book,
+    rules: &LendingRules,
+    path: &Path,
+) -> anyhow::Result<()> {
+    let mut files = Files::create([Some(path), None, None])?;
+    judge::judge(lending, options, spill, book, rules, &mut files, &ProgressBar::hidden())?;
+    files.commit()
 }
 
 fn formats(args: &cli::Backtest) -> anyhow::Result<Formats> {

@@ -6,7 +6,7 @@ use crate::domains::lending::KEYING;
 use crate::engine::Domain;
 use crate::engine::ports::{OwnedRecord, SourceError};
 use crate::event::Decoded;
-use crate::io::kafka::Probe;
+use crate::io::kafka::{self, Probe};
 
 /// How many of a partition's last records are looked at.
 const SAMPLE: i64 = 20;
@@ -103,6 +103,9 @@ pub(super) fn findings(prepared: &Prepared) -> Vec<Finding> {
             Err(error) => Finding::of(error),
         });
     }
+    if let Some((topic, _)) = counts.first() {
+        findings.extend(rights(prepared, topic));
+    }
     for (topic, _) in counts {
         let mut sample = Sample::default();
         match probe.read(topic, Some(SAMPLE), |record| sample.take(prepared, &record)) {
@@ -111,6 +114,23 @@ pub(super) fn findings(prepared: &Prepared) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// To the group and to transactions, as far as they show without doing what only a daemon may.
+fn rights(prepared: &Prepared, topic: &str) -> [Finding; 2] {
+    let group = &prepared.config.kafka.group_id;
+    let offsets = match kafka::may_use_group(&prepared.connection, topic) {
+        Ok(()) => Finding::new(Level::Ok, format!("the offsets of the group {group} can be read")),
+        Err(error) => Finding::of(error),
+    };
+    let transactions = match kafka::may_use_transactions(&prepared.connection) {
+        Some(Ok(())) => Finding::new(Level::Ok, format!("transactions can be used under ids that begin with {group}-")),
+        Some(Err(error)) => Finding::of(error),
+        None => {
+            Finding::new(Level::Note, "rights to the transactional id are not looked at: that would fence a daemon that runs")
+        }
+    };
+    [offsets, transactions]
 }
 
 fn counted(partitions: i32) -> String {

@@ -23,8 +23,8 @@ pub(in crate::commands) struct Prepared {
     pub(in crate::commands) lending: Arc<Lending>,
     pub(super) reloader: Arc<Reloader>,
     /// The rules in force.
-    pub(super) rules: watch::Receiver<Arc<LendingRules>>,
-    pub(super) book: Book,
+    pub(in crate::commands) rules: watch::Receiver<Arc<LendingRules>>,
+    pub(in crate::commands) book: Book,
     pub(super) token: Option<Token>,
 }
 

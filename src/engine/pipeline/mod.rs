@@ -565,7 +565,12 @@ where
         let mut backoff = Backoff::default();
         loop {
             let start = Instant::now();
-            let result = self.sink.commit(batch).await;
+            let result = tokio::select! {
+                biased;
+                result = self.sink.commit(batch) => result,
+                // whether it happened, the next member finds out: state and offsets are of one transaction
+                () = stop.overdue() => return Ok(Outcome::Abandoned),
+            };
             meter::commit_took(start.elapsed());
             let why = match result {
                 Ok(()) => return Ok(Outcome::Done),

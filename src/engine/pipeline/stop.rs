@@ -5,7 +5,7 @@ use tokio::time::{Duration, sleep};
 
 use super::Until;
 
-/// For how long a shutdown lets a lookup in flight go on.
+/// For how long a shutdown lets a lookup or a commit in flight go on.
 const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]

@@ -125,6 +125,13 @@ impl Connection {
         config
     }
 
+    /// For work beside the daemon's: no member of the group has such a transactional id.
+    pub(super) fn producer_named(&self, purpose: &str) -> ClientConfig {
+        let mut config = self.producer();
+        config.set("transactional.id", format!("{}.{purpose}", self.group_id));
+        config
+    }
+
     fn transactional_id(&self) -> String {
         match &self.instance_id {
             Some(instance) => format!("{}-{instance}", self.group_id),

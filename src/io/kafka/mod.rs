@@ -15,6 +15,7 @@ mod changelog;
 pub mod client;
 mod failpoint;
 mod fate;
+pub mod letters;
 pub mod mock;
 mod patience;
 mod probe;
@@ -27,7 +28,7 @@ mod topics;
 
 pub use client::{Connection, RESERVED};
 pub use mock::EmbeddedBroker;
-pub use probe::Probe;
+pub use probe::{Probe, may_use_group, may_use_transactions};
 pub use sink::{KafkaSink, Outputs};
 pub use source::{KafkaSource, Membership, Start, Subscription};
 

@@ -1,14 +1,19 @@
 //! Looking at topics without being a member of the group: for checks, and to read dead letters.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::client::{Connection, Quiet};
 use super::source::{failure, owned};
+use crate::engine::Partition;
 use crate::engine::ports::{OwnedRecord, SourceError};
+use crate::event::Topic;
 
 /// A person waits for the answer.
 const OPERATION: Duration = Duration::from_secs(10);
@@ -19,12 +24,25 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Speaks to nobody yet; a property that librdkafka does not know is an error here.
+    /// Sees what is committed. Speaks to nobody yet; a property that librdkafka does not know is an error here.
     pub fn new(connection: &Connection) -> Result<Self, SourceError> {
-        let mut config = connection.consumer();
-        config.set("enable.partition.eof", "true").set("statistics.interval.ms", "0");
-        let consumer = config.create_with_context(Quiet).map_err(|error| failure("cannot create the consumer", &error))?;
-        Ok(Self { consumer })
+        Self::with(connection, "read_committed")
+    }
+
+    /// Sees what is not committed, too.
+    pub(super) fn of_everything(connection: &Connection) -> Result<Self, SourceError> {
+        Self::with(connection, "read_uncommitted")
+    }
+
+    fn with(connection: &Connection, isolation: &str) -> Result<Self, SourceError> {
+        let consumer = connection.reader(isolation).create_with_context(Quiet);
+        Ok(Self { consumer: consumer.map_err(|error| failure("cannot create the consumer", &error))? })
+    }
+
+    /// The first offset of a partition, and the one after its last.
+    pub(super) fn ends(&self, partition: Partition) -> Result<(i64, i64), SourceError> {
+        let watermarks = self.consumer.fetch_watermarks(partition.topic.name(), partition.partition, OPERATION);
+        watermarks.map_err(|error| failure(&format!("cannot find the end of {partition}"), &error))
     }
 
     /// How many partitions a topic has; `None` if there is no such topic.
@@ -43,24 +61,28 @@ impl Probe {
     /// partition.
     pub fn read(&self, topic: &str, last: Option<i64>, mut take: impl FnMut(OwnedRecord)) -> Result<(), SourceError> {
         let what = || format!("cannot read {topic}");
-        let partitions = self.partitions(topic)?.unwrap_or(0);
+        let mut unread = BTreeSet::new();
         let mut assignment = TopicPartitionList::new();
-        for partition in 0..partitions {
-            let watermarks = self.consumer.fetch_watermarks(topic, partition, OPERATION);
-            let (low, high) = watermarks.map_err(|error| failure(&what(), &error))?;
+        for partition in 0..self.partitions(topic)?.unwrap_or(0) {
+            let (low, high) = self.ends(Partition { topic: Topic::intern(topic), partition })?;
             if low < high {
                 let first = last.map_or(low, |last| low.max(high - last));
                 let added = assignment.add_partition_offset(topic, partition, Offset::Offset(first));
                 added.map_err(|error| failure(&what(), &error))?;
+                unread.insert(partition);
             }
         }
-        let mut open = assignment.count();
         self.consumer.assign(&assignment).map_err(|error| failure(&what(), &error))?;
         let mut heard = Instant::now();
-        while open > 0 {
+        while !unread.is_empty() {
             match self.consumer.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => take(owned(&message)),
-                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                // one that came to its end may go on and come to it again
+                Some(Ok(message)) => {
+                    if unread.contains(&message.partition()) {
+                        take(owned(&message));
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
                 Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown))) => {}
                 Some(Err(error)) => return Err(failure(&what(), &error)),
                 None if heard.elapsed() > OPERATION => {
@@ -71,8 +93,29 @@ impl Probe {
             }
             heard = Instant::now();
         }
-        Ok(())
+        self.consumer.unassign().map_err(|error| failure(&what(), &error))
     }
+}
+
+/// Whether the group's offsets can be read; asks for those of one partition of a topic.
+pub fn may_use_group(connection: &Connection, topic: &str) -> Result<(), SourceError> {
+    let probe = Probe::new(connection)?;
+    let mut partitions = TopicPartitionList::new();
+    partitions.add_partition(topic, 0);
+    let committed = probe.consumer.committed_offsets(partitions, OPERATION);
+    let committed = committed.and_then(|committed| committed.elements().iter().try_for_each(TopicPartitionListElem::error));
+    committed.map_err(|error| failure("cannot read the group's committed offsets", &error))
+}
+
+/// Whether transactions can be had, under a transactional id of this process that no daemon has. `None` where the daemon's id
+/// is a fixed one: to try it would be to take it away.
+pub fn may_use_transactions(connection: &Connection) -> Option<Result<(), SourceError>> {
+    if connection.instance_id.is_some() {
+        return None;
+    }
+    let failed = |error: KafkaError| failure("cannot use transactions", &error);
+    let producer = connection.producer().create::<BaseProducer>().map_err(failed);
+    Some(producer.and_then(|producer| producer.init_transactions(OPERATION).map_err(failed)))
 }
 
 impl std::fmt::Debug for Probe {

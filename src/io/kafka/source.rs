@@ -33,7 +33,7 @@ const POLL: Duration = Duration::from_millis(20);
 const RELEASE: Duration = Duration::from_mins(1);
 
 /// How long leaving the group may take: librdkafka's close can hang (rust-rdkafka #453, #509).
-const CLOSE: Duration = Duration::from_secs(3);
+const CLOSE: Duration = Duration::from_secs(2);
 
 /// The pause before reading again from what is committed.
 const REWIND: Duration = Duration::from_millis(200);
