@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::Context as _;
-use futures::StreamExt as _;
 use futures::executor::block_on;
-use futures::stream;
 
 use super::super::advise;
 use super::files::Files;
@@ -55,12 +53,10 @@ pub(super) fn judge<L: Lookup<Question, Answer>>(
         let (batches, unanswered) = sync_channel(WAITING);
         let (give, answered) = sync_channel(WAITING);
         let asking = named("look up").spawn_scoped(scope, move || {
-            // while the answers for one batch are on their way, the next one asks
-            let ready = stream::iter(unanswered).map(|batch| look_up(batch, lending, lookup, rules)).buffered(2);
-            let mut ready = std::pin::pin!(ready);
-            while let Some(batch) = block_on(ready.next()) {
+            for batch in unanswered {
+                let ready = block_on(look_up(batch, lending, lookup, rules))?;
                 // whoever judges has stopped, and says why
-                if give.send(batch?).is_err() {
+                if give.send(ready).is_err() {
                     break;
                 }
             }

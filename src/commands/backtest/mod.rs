@@ -8,6 +8,7 @@
 //! the very end of the input. What is put aside between them is a tenth of the input's size, and lies on disk when it is
 //! large; so memory does not grow with the file.
 
+mod book;
 mod files;
 mod judge;
 mod read;
@@ -20,7 +21,6 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::book::Book;
 use super::{Output, advise, registry};
 use crate::cli::{self, Decimals, Format, KeyCase};
 use crate::domains::lending::Lending;
@@ -29,6 +29,7 @@ use crate::domains::lending::settings::LendingRules;
 use crate::engine::Options;
 use crate::event::{self, DecimalForm, Formats, FormatsError};
 use crate::io::capture::Captures;
+use book::Book;
 use files::Files;
 use summary::Summary;
 
