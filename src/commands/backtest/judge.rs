@@ -29,9 +29,10 @@ use crate::time::{Clock, SystemClock};
 /// Changes that are applied before their cases are judged: enough to ask for many agreements at once, and few enough for
 /// memory that was used a moment ago.
 const BATCH: usize = 2_048;
-/// Records of one partition that are read back at a time, and of all partitions together.
-const PORTION: usize = 1_024;
-const PORTIONS: usize = 64 * PORTION;
+/// Records of one partition that are read back at a time, few enough for memory that was used a moment ago; and of all
+/// partitions together.
+const PORTION: usize = 256;
+const PORTIONS: usize = 64 << 10;
 /// Batches that may wait before each thread.
 const WAITING: usize = 4;
 /// Bytes of dead letters that are gathered before they are given on.
