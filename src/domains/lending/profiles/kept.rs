@@ -23,12 +23,17 @@ impl Kept {
         Self { capacity: bytes / 2, ..Self::default() }
     }
 
-    pub(super) fn get(&mut self, agreement: &Key) -> Option<&Timeline> {
+    /// Makes what is kept of an agreement young again.
+    pub(super) fn renew(&mut self, agreement: &Key) {
         if !self.young.contains_key(agreement)
             && let Some((agreement, timeline)) = self.old.remove_entry(agreement)
         {
             self.insert(agreement, timeline);
         }
+    }
+
+    /// Of those that were renewed since.
+    pub(super) fn get(&self, agreement: &Key) -> Option<&Timeline> {
         self.young.get(agreement)
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use super::ProfilesError;
-use super::book::Book;
+use super::book::{Book, Timeline};
 use super::kept::Kept;
 use crate::domains::lending::expected::{Answer, Question};
 use crate::engine::lookup::{Lookup, LookupError};
@@ -38,15 +38,20 @@ impl Timelines {
 impl Open {
     fn answers(&mut self, questions: &[Question]) -> Result<Vec<Answer>, ProfilesError> {
         let Self { book, kept } = self;
+        // Three short loops instead of one long one: nearly every step goes to memory that was not used for long, and a
+        // processor waits for several at once only if little lies between them.
+        questions.iter().for_each(|question| kept.renew(&question.agreement));
+        let find = |question: &Question| kept.get(&question.agreement).filter(|timeline| timeline.covers(question.month));
+        let found: Vec<Option<&Timeline>> = questions.iter().map(find).collect();
         let mut answers = Vec::with_capacity(questions.len());
         let (mut places, mut missing) = (Vec::new(), Vec::new());
-        for (place, question) in questions.iter().enumerate() {
-            let answer = kept.get(&question.agreement).and_then(|timeline| timeline.answer(question.month));
-            answers.push(answer.unwrap_or_else(|| {
-                places.push(place);
+        for (question, timeline) in questions.iter().zip(found) {
+            let answer = timeline.and_then(|timeline| timeline.answer(question.month));
+            if answer.is_none() {
+                places.push(answers.len());
                 missing.push(question.clone());
-                Answer::default()
-            }));
+            }
+            answers.push(answer.unwrap_or_default());
         }
         if !missing.is_empty() {
             let read = book.timelines(&missing, |agreement, timeline| kept.insert(agreement.clone(), timeline))?;

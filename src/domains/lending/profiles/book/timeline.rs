@@ -29,10 +29,9 @@ const MONTHS: usize = 12;
 #[derive(Debug)]
 pub(in super::super) struct Timeline(Box<[u8]>);
 
-/// What comes before the months.
+/// What stands between the first month's name and the schedules.
 #[derive(Serialize, Deserialize)]
 struct Head {
-    first: Month,
     agreement: Option<AgreementRow>,
     #[serde(with = "day::option")]
     opened: Option<NaiveDate>,
@@ -60,11 +59,15 @@ struct Due {
 }
 
 impl Timeline {
-    /// `None` for a month before or after those that are kept.
+    pub(in super::super) fn covers(&self, month: Month) -> bool {
+        nth(take(&mut &*self.0), month).is_some()
+    }
+
+    /// `None` for a month that is not covered.
     pub(in super::super) fn answer(&self, month: Month) -> Option<Answer> {
         let mut rest: &[u8] = &self.0;
-        let Head { first, agreement, opened, custom } = take(&mut rest);
-        let nth = usize::try_from(month.since(first)).ok().filter(|nth| *nth < MONTHS)?;
+        let nth = nth(take(&mut rest), month)?;
+        let Head { agreement, opened, custom } = take(&mut rest);
         for _ in 0..nth {
             take::<&[u8]>(&mut rest);
         }
@@ -81,6 +84,11 @@ impl Timeline {
     pub(in super::super) fn heap_bytes(&self) -> usize {
         self.0.len()
     }
+}
+
+/// The place of a month among those that are kept.
+fn nth(first: Month, month: Month) -> Option<usize> {
+    usize::try_from(month.since(first)).ok().filter(|nth| *nth < MONTHS)
 }
 
 /// Decodes what comes next.
@@ -180,7 +188,7 @@ impl Rows {
             }
         }
         let Answer { agreement, opened, custom, .. } = about.clone();
-        let bytes = postcard::to_stdvec(&Head { first: self.first, agreement, opened, custom });
+        let bytes = postcard::to_stdvec(&(self.first, Head { agreement, opened, custom }));
         let with_month = |bytes, schedules| postcard::to_extend(&postcard::to_stdvec(schedules)?, bytes);
         Some(Timeline(months.iter().try_fold(bytes.ok()?, with_month).ok()?.into()))
     }
