@@ -1,4 +1,5 @@
-//! Expected payments from a profile file: distinct agreements that the cache does not know, from the system's page cache.
+//! Expected payments from a profile file: of distinct agreements, read from the system's page cache and answered from
+//! timelines that are kept.
 //!
 //! `PROFILES=FILE cargo bench --bench lookup` measures another file; its numbers must read FRH0000001 and up.
 
@@ -12,7 +13,7 @@ use chrono::NaiveDate;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use futures::executor::block_on;
 use tidewaiter::domains::lending::expected::Question;
-use tidewaiter::domains::lending::profiles::Profiles;
+use tidewaiter::domains::lending::profiles::{Profiles, Timelines};
 use tidewaiter::engine::lookup::Lookup;
 use tidewaiter::event::KeyCase;
 use tidewaiter::time::Month;
@@ -61,6 +62,7 @@ fn lookup(criterion: &mut Criterion) {
         write(&file);
     }
     let profiles = Profiles::open(&file, KeyCase::Insensitive).unwrap();
+    let timelines = |bytes| Timelines::open(&file, KeyCase::Insensitive, bytes).unwrap();
     let month = Month::of(NaiveDate::from_ymd_opt(2026, 1, 31).unwrap());
     // A stride over the whole file, a different set each time.
     let stride = AGREEMENTS / ASKED;
@@ -76,6 +78,25 @@ fn lookup(criterion: &mut Criterion) {
         bench.iter_batched(
             &mut questions,
             |questions| black_box(block_on(profiles.lookup(&questions)).unwrap()),
+            BatchSize::LargeInput,
+        );
+    });
+    let unkept = timelines(0);
+    group.bench_function("timelines, 6000 distinct agreements, each read", |bench| {
+        bench.iter_batched(
+            &mut questions,
+            |questions| black_box(block_on(unkept.lookup(&questions)).unwrap()),
+            BatchSize::LargeInput,
+        );
+    });
+    let kept = timelines(256 << 20);
+    for _ in 0..stride {
+        block_on(kept.lookup(&questions())).unwrap();
+    }
+    group.bench_function("timelines, 6000 distinct agreements of 200000 that are kept", |bench| {
+        bench.iter_batched(
+            &mut questions,
+            |questions| black_box(block_on(kept.lookup(&questions)).unwrap()),
             BatchSize::LargeInput,
         );
     });

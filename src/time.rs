@@ -69,6 +69,13 @@ impl Month {
         NaiveDate::from_ymd_opt(self.year, self.month, 1).expect("a Month was taken from a date")
     }
 
+    /// How many months later than the other this one is; less than none if it is earlier.
+    #[must_use]
+    pub fn since(self, other: Self) -> i64 {
+        let months = |month: Self| i64::from(month.year) * 12 + i64::from(month.month);
+        months(self) - months(other)
+    }
+
     /// The first day of the following month; `None` past the calendar's end.
     #[must_use]
     pub fn end(self) -> Option<NaiveDate> {

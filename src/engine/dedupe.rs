@@ -5,8 +5,8 @@
 //! seen, which only a restored or rebuilt database can produce.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 
+use foldhash::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Identity, Lsn};

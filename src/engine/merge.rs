@@ -291,7 +291,20 @@ impl<C> Inbox<C> {
         if self.rebuilt.is_some() || self.run.as_ref().is_some_and(|run| run.complete) {
             return;
         }
-        while let Some((offset, entry)) = self.queue.pop_front() {
+        // looked at where it lies: the change that ends a run stays, and changes are large
+        while let Some((_, entry)) = self.queue.front() {
+            let is_new = match entry {
+                Entry::Change(change) => match self.dedupe.judge(change.commit, change.event_time, change.identity) {
+                    Freshness::Rebuilt => {
+                        self.rebuilt = Some(RebuiltSource { origin: change.origin, commit: change.commit });
+                        return self.end_run();
+                    }
+                    Freshness::New if self.run.as_ref().is_some_and(|run| run.commit != change.commit) => return self.end_run(),
+                    freshness => freshness == Freshness::New,
+                },
+                Entry::Ignored(_) | Entry::Bad(_) => false,
+            };
+            let (offset, entry) = self.queue.pop_front().expect("just seen");
             // a hand-made capture can hold the highest offset of all
             let next_offset = offset.saturating_add(1);
             match entry {
@@ -300,36 +313,26 @@ impl<C> Inbox<C> {
                     passed.counts.add(BAD_MESSAGE, 1);
                     passed.dead_letters.push(*letter);
                 }),
-                Entry::Change(change) => match self.dedupe.judge(change.commit, change.event_time, change.identity) {
-                    Freshness::Redelivered => self.pass(next_offset, passed, |passed| passed.counts.add(REDELIVERED, 1)),
-                    Freshness::Rebuilt => {
-                        self.rebuilt = Some(RebuiltSource { origin: change.origin, commit: change.commit });
-                        return self.hold_back(offset, change);
-                    }
-                    Freshness::New => match &mut self.run {
-                        Some(run) if run.commit != change.commit => return self.hold_back(offset, change),
-                        run => {
-                            self.dedupe.accept(change.commit, change.event_time, change.identity);
-                            let run = run.get_or_insert_with(|| Run {
-                                commit: change.commit,
-                                changes: Vec::new(),
-                                complete: false,
-                                passed: Passed::default(),
-                                next_offset,
-                            });
-                            run.passed.records += 1;
-                            run.next_offset = next_offset;
-                            run.changes.push(change);
-                        }
-                    },
-                },
+                Entry::Change(_) if !is_new => self.pass(next_offset, passed, |passed| passed.counts.add(REDELIVERED, 1)),
+                Entry::Change(change) => {
+                    self.dedupe.accept(change.commit, change.event_time, change.identity);
+                    let run = self.run.get_or_insert_with(|| Run {
+                        commit: change.commit,
+                        changes: Vec::new(),
+                        complete: false,
+                        passed: Passed::default(),
+                        next_offset,
+                    });
+                    run.passed.records += 1;
+                    run.next_offset = next_offset;
+                    run.changes.push(change);
+                }
             }
         }
     }
 
-    /// The run ends before this change.
-    fn hold_back(&mut self, offset: i64, change: ChangeEvent<C>) {
-        self.queue.push_front((offset, Entry::Change(change)));
+    /// What comes next is not of the run.
+    fn end_run(&mut self) {
         if let Some(run) = &mut self.run {
             run.complete = true;
         }

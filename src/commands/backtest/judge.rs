@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::Context as _;
-use futures::StreamExt as _;
 use futures::executor::block_on;
-use futures::stream;
 
 use super::super::advise;
 use super::files::Files;
@@ -31,9 +29,10 @@ use crate::time::{Clock, SystemClock};
 /// Changes that are applied before their cases are judged: enough to ask for many agreements at once, and few enough for
 /// memory that was used a moment ago.
 const BATCH: usize = 2_048;
-/// Records of one partition that are read back at a time, and of all partitions together.
-const PORTION: usize = 1_024;
-const PORTIONS: usize = 64 * PORTION;
+/// Records of one partition that are read back at a time, few enough for memory that was used a moment ago; and of all
+/// partitions together.
+const PORTION: usize = 256;
+const PORTIONS: usize = 64 << 10;
 /// Batches that may wait before each thread.
 const WAITING: usize = 4;
 /// Bytes of dead letters that are gathered before they are given on.
@@ -55,12 +54,10 @@ pub(super) fn judge<L: Lookup<Question, Answer>>(
         let (batches, unanswered) = sync_channel(WAITING);
         let (give, answered) = sync_channel(WAITING);
         let asking = named("look up").spawn_scoped(scope, move || {
-            // while the answers for one batch are on their way, the next one asks
-            let ready = stream::iter(unanswered).map(|batch| look_up(batch, lending, lookup, rules)).buffered(2);
-            let mut ready = std::pin::pin!(ready);
-            while let Some(batch) = block_on(ready.next()) {
+            for batch in unanswered {
+                let ready = block_on(look_up(batch, lending, lookup, rules))?;
                 // whoever judges has stopped, and says why
-                if give.send(batch?).is_err() {
+                if give.send(ready).is_err() {
                     break;
                 }
             }

@@ -8,6 +8,7 @@
 //! the very end of the input. What is put aside between them is a tenth of the input's size, and lies on disk when it is
 //! large; so memory does not grow with the file.
 
+mod book;
 mod files;
 mod judge;
 mod read;
@@ -21,16 +22,18 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::book::Book;
 use super::{Output, advise, registry};
 use crate::cli::{self, Decimals, Format, KeyCase};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
+use crate::domains::lending::expected::{Answer, Question};
 use crate::domains::lending::settings::LendingRules;
 use crate::engine::Options;
+use crate::engine::lookup::Lookup;
 use crate::event::{self, DecimalForm, Formats, FormatsError};
 use crate::io::capture::Captures;
 use crate::io::spill::Spill;
+use book::Book;
 use files::Files;
 use summary::Summary;
 
@@ -94,7 +97,7 @@ pub(super) fn alerts_of(
     lending: &Arc<Lending>,
     options: Options,
     spill: Spill,
-    book: &Book,
+    book: &impl Lookup<Question, Answer>,
     rules: &LendingRules,
     path: &Path,
 ) -> anyhow::Result<()> {

@@ -38,7 +38,7 @@ fn answer(tables: Tables<'_>, database: &str, question: &Question) -> anyhow::Re
             answer.custom = custom.decimal(row, "CPAmount")?;
         }
     }
-    answer.schedules = schedules(&of("PaymentProfile", "PayProAgreementNumber")?, question)?;
+    answer.schedules = schedules(&of("PaymentProfile", "PayProAgreementNumber")?, question)?.into();
     Ok(answer)
 }
 

@@ -1,11 +1,12 @@
 //! Expected payments: what is asked of the loan book, and which source counts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use compact_str::CompactString;
 use rust_decimal::Decimal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::json::Text;
 use super::settings::{Expected, Fallback};
@@ -56,12 +57,12 @@ pub struct Answer {
     pub opened: Option<NaiveDate>,
     /// CPAmount of a custom profile that is ongoing and not deleted.
     pub custom: Option<Decimal>,
-    /// The payment profile by PayProType.
-    pub schedules: Vec<Schedule>,
+    /// The payment profile by PayProType. Shared, since answers are kept and handed on.
+    pub schedules: Arc<[Schedule]>,
 }
 
 /// What alerts take from dbo.Agreement where the message is silent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgreementRow {
     pub customer_number: Option<CompactString>,
     pub borrowers: Option<CompactString>,
@@ -210,14 +211,14 @@ mod tests {
 
     #[test]
     fn a_custom_profile_comes_before_everything_even_at_zero() {
-        let answer = Answer { custom: Some(dec("0.00")), schedules: vec![current("Pay", "100.00")], ..Answer::default() };
+        let answer = Answer { custom: Some(dec("0.00")), schedules: [current("Pay", "100.00")].into(), ..Answer::default() };
         assert_eq!(selected(&answer, &rules()), (Some("0.00".into()), Source::CustomProfile, None));
     }
 
     #[test]
     fn the_months_rows_of_the_types_that_count_are_added_up() {
         let answer = Answer {
-            schedules: vec![current("Fee", "30.005"), current("Insurance", "7"), current("Pay", "200.00")],
+            schedules: [current("Fee", "30.005"), current("Insurance", "7"), current("Pay", "200.00")].into(),
             ..Answer::default()
         };
         assert_eq!(selected(&answer, &rules()), found("230.005", Source::PaymentProfile, "2026-01"));
@@ -226,7 +227,8 @@ mod tests {
     #[test]
     fn a_type_counts_whatever_its_case_and_trailing_blanks() {
         let answer = Answer {
-            schedules: vec![current("PAY  ", "1.00"), current("pay", "2.00"), current(" Pay", "4.00"), current("Pays", "8.00")],
+            schedules: [current("PAY  ", "1.00"), current("pay", "2.00"), current(" Pay", "4.00"), current("Pays", "8.00")]
+                .into(),
             ..Answer::default()
         };
         assert_eq!(selected(&answer, &rules()).0.unwrap(), "3.00");
@@ -237,9 +239,9 @@ mod tests {
     #[test]
     fn a_step_applies_when_a_row_matches_whatever_the_sum() {
         let zero = Schedule { fallen_due: Some(dec("50.00")), ..current("Pay", "0.00") };
-        let answer = Answer { schedules: vec![zero], ..Answer::default() };
+        let answer = Answer { schedules: [zero].into(), ..Answer::default() };
         assert_eq!(selected(&answer, &rules()), found("0.00", Source::PaymentProfile, "2026-01"));
-        let cancelled = Answer { schedules: vec![current("Pay", "-30.00"), current("Fee", "10.00")], ..Answer::default() };
+        let cancelled = Answer { schedules: [current("Pay", "-30.00"), current("Fee", "10.00")].into(), ..Answer::default() };
         assert_eq!(selected(&cancelled, &rules()), found("-20.00", Source::PaymentProfile, "2026-01"));
     }
 
@@ -247,7 +249,7 @@ mod tests {
     fn fallbacks_are_tried_in_their_order_and_only_if_configured() {
         let late =
             Schedule { fallen_due: Some(dec("60.00")), next_due: Some((date("2026-02-28"), dec("70.00"))), ..schedule("Pay") };
-        let answer = Answer { schedules: vec![late], ..Answer::default() };
+        let answer = Answer { schedules: [late].into(), ..Answer::default() };
         let with = |fallback: &[Fallback]| selected(&answer, &Expected { fallback: fallback.to_vec(), ..rules() });
         assert_eq!(with(&[Fallback::FallenDue, Fallback::NextDue]), found("60.00", Source::FallenDue, "2026-01"));
         assert_eq!(with(&[Fallback::NextDue, Fallback::FallenDue]), found("70.00", Source::NextDue, "2026-02"));
@@ -258,12 +260,13 @@ mod tests {
     fn next_due_takes_the_earliest_date_of_the_types_that_count_and_only_its_rows() {
         let next = |kind: &str, day: &str, amount: &str| Schedule { next_due: Some((date(day), dec(amount))), ..schedule(kind) };
         let answer = Answer {
-            schedules: vec![
+            schedules: [
                 next("Insurance", "2026-02-01", "1.00"),
                 next("Pay", "2026-03-05", "200.00"),
                 next("Fee", "2026-03-05", "15.00"),
                 next("FEE", "2026-03-06", "15.00"),
-            ],
+            ]
+            .into(),
             ..Answer::default()
         };
         assert_eq!(selected(&answer, &rules()), found("215.00", Source::NextDue, "2026-03"));
@@ -272,26 +275,26 @@ mod tests {
     #[test]
     fn no_row_of_a_type_that_counts_is_missing() {
         assert_eq!(selected(&Answer::default(), &rules()), (None, Source::Missing, None));
-        let other = Answer { schedules: vec![current("Insurance", "7.00")], ..Answer::default() };
+        let other = Answer { schedules: [current("Insurance", "7.00")].into(), ..Answer::default() };
         assert_eq!(selected(&other, &rules()), (None, Source::Missing, None));
     }
 
     #[test]
     fn amounts_of_extreme_scales_add_up_exactly() {
         let answer = Answer {
-            schedules: vec![current("Pay", "7"), current("Fee", "0.0000000000000000000000000001")],
+            schedules: [current("Pay", "7"), current("Fee", "0.0000000000000000000000000001")].into(),
             ..Answer::default()
         };
         assert_eq!(selected(&answer, &rules()).0.unwrap(), "7.0000000000000000000000000001");
         let large = "9999999999999999999999999999";
-        let answer = Answer { schedules: vec![current("Pay", large), current("Fee", "0.00")], ..Answer::default() };
+        let answer = Answer { schedules: [current("Pay", large), current("Fee", "0.00")].into(), ..Answer::default() };
         assert_eq!(selected(&answer, &rules()).0.unwrap(), large);
     }
 
     #[test]
     fn a_sum_that_cannot_be_stated_exactly_is_missing() {
         let answer = Answer {
-            schedules: vec![current("Pay", "9999999999999999999999999999"), current("Fee", "0.01")],
+            schedules: [current("Pay", "9999999999999999999999999999"), current("Fee", "0.01")].into(),
             ..Answer::default()
         };
         assert_eq!(selected(&answer, &rules()), (None, Source::Missing, None));

@@ -136,7 +136,7 @@ pub(crate) fn opening(after: AgreementImage) -> OpeningCase {
 /// Expects `amount` in any month, by rows that are not yet due.
 pub(crate) fn expects(amount: &str) -> Answer {
     let schedule = Schedule { kind: "Pay".into(), current: Some(dec(amount)), ..Schedule::default() };
-    Answer { schedules: vec![schedule], ..Answer::default() }
+    Answer { schedules: [schedule].into(), ..Answer::default() }
 }
 
 pub(crate) fn row(customer: &str, borrowers: &str, agreement_type: i64) -> AgreementRow {

@@ -152,7 +152,7 @@ fn answer(alert: &Value) -> Answer {
         }
         _ => {}
     }
-    answer.schedules.push(schedule);
+    answer.schedules = [schedule].into();
     answer
 }
 

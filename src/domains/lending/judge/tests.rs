@@ -1,6 +1,6 @@
 use super::*;
 use crate::domains::lending::case::{Correlation as Matching, FinalPayment};
-use crate::domains::lending::expected::{AgreementRow, Source};
+use crate::domains::lending::expected::{AgreementRow, Schedule, Source};
 use crate::domains::lending::testing::{
     at, date, dec, expects, image, judged, matched, movement, opening, published, row, rules, settled, settlement, transaction,
     unmatched, verdict_line,
@@ -355,15 +355,15 @@ mod explanations {
             first(paid("400.00"), &custom),
             "Payment of 400.00 on FRM0001544 is 173.9 % of the 230.00 expected (custom profile); R1 allows 150 %, which is 345.00; the balance fell from 9,000.00 to 4,000.00."
         );
-        let mut late = expects("1");
-        late.schedules[0].current = None;
-        late.schedules[0].fallen_due = Some(dec("230.00"));
+        let of_month = expects("1").schedules[0].clone();
+        let fallen = Schedule { current: None, fallen_due: Some(dec("230.00")), ..of_month.clone() };
+        let late = Answer { schedules: [fallen].into(), ..Answer::default() };
         assert_eq!(
             first(paid("400.00"), &late),
             "Payment of 400.00 on FRM0001544 is 173.9 % of the 230.00 expected for 2026-01 (payment profile, already fallen due); R1 allows 150 %, which is 345.00; the balance fell from 9,000.00 to 4,000.00."
         );
-        late.schedules[0].fallen_due = None;
-        late.schedules[0].next_due = Some((date("2026-03-28"), dec("230.00")));
+        let next = Schedule { current: None, next_due: Some((date("2026-03-28"), dec("230.00"))), ..of_month };
+        let late = Answer { schedules: [next].into(), ..Answer::default() };
         assert_eq!(
             first(paid("400.00"), &late),
             "Payment of 400.00 on FRM0001544 is 173.9 % of the 230.00 expected for 2026-03 (payment profile, next due); R1 allows 150 %, which is 345.00; the balance fell from 9,000.00 to 4,000.00."

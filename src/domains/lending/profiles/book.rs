@@ -1,14 +1,19 @@
 //! Reads answers from the three tables of an open profile file.
 
+mod timeline;
+
 use chrono::NaiveDate;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Row};
 use rust_decimal::Decimal;
 
+use self::timeline::Rows;
+pub(super) use self::timeline::Timeline;
 use super::relation::{Failure, Relation};
 use super::sql::{self, AGREEMENT, CUSTOM_PROFILE, PAYMENT_PROFILE};
 use super::{ProfilesError, cell};
 use crate::domains::lending::expected::{AgreementRow, Answer, Question, Schedule};
+use crate::engine::Key;
 use crate::event::KeyCase;
 use crate::event::money::Exact;
 use crate::io::sqlite::{Database, SqliteError};
@@ -49,6 +54,59 @@ impl Book {
 
     /// Answers in the order of the questions, all from one state of the file.
     pub(super) fn answers(&mut self, questions: &[Question]) -> Result<Vec<Answer>, ProfilesError> {
+        self.read(|reader| {
+            let mut answers = vec![Answer::default(); questions.len()];
+            for places in in_key_order(questions).chunk_by(|a, b| questions[*a].agreement == questions[*b].agreement) {
+                let number = &questions[places[0]].agreement;
+                let about = reader.about(number)?;
+                let months = places.iter().map(|place| questions[*place].month).collect();
+                for (place, schedules) in places.iter().zip(reader.schedules(number, months)?) {
+                    answers[*place] = Answer { schedules: schedules.into(), ..about.clone() };
+                }
+            }
+            Ok(answers)
+        })
+    }
+
+    /// The same, and what answers the questions that are likely next: a timeline of each agreement for `keep`.
+    pub(super) fn timelines(
+        &mut self,
+        questions: &[Question],
+        mut keep: impl FnMut(&Key, Timeline),
+    ) -> Result<Vec<Answer>, ProfilesError> {
+        self.read(|reader| {
+            let mut answers = vec![Answer::default(); questions.len()];
+            for places in in_key_order(questions).chunk_by(|a, b| questions[*a].agreement == questions[*b].agreement) {
+                let number = &questions[places[0]].agreement;
+                let about = reader.about(number)?;
+                let months = || places.iter().map(|place| questions[*place].month);
+                let timeline = match months().min() {
+                    Some(first) => reader.timeline(number, first, &about)?,
+                    None => None,
+                };
+                let mut left = Vec::new();
+                for place in places {
+                    match timeline.as_ref().and_then(|timeline| timeline.answer(questions[*place].month)) {
+                        Some(answer) => answers[*place] = answer,
+                        None => left.push(*place),
+                    }
+                }
+                if !left.is_empty() {
+                    let months = left.iter().map(|place| questions[*place].month).collect();
+                    for (place, schedules) in left.iter().zip(reader.schedules(number, months)?) {
+                        answers[*place] = Answer { schedules: schedules.into(), ..about.clone() };
+                    }
+                }
+                if let Some(timeline) = timeline {
+                    keep(number, timeline);
+                }
+            }
+            Ok(answers)
+        })
+    }
+
+    /// Lends a reader of one state of the file.
+    fn read<T>(&mut self, work: impl FnOnce(&mut Reader<'_>) -> Result<T, ProfilesError>) -> Result<T, ProfilesError> {
         let failed = |source| self.database.failed("read it")(source);
         // Dropped without a commit: nothing but temporary tables is ever written, and each of those is remade whole.
         let snapshot = self.database.connection().unchecked_transaction().map_err(failed)?;
@@ -57,32 +115,58 @@ impl Book {
             self.relations = Relations::open(&self.database, self.case)?;
             self.version = version;
         }
-
-        let Relations { agreement, custom_profile, payment_profile } = &self.relations;
-        let mut agreements = agreement.prepare(&self.database)?;
-        let mut custom_profiles = custom_profile.prepare(&self.database)?;
-        let mut payment_profiles = payment_profile.prepare(&self.database)?;
-        let mut answers = vec![Answer::default(); questions.len()];
-        let places = in_key_order(questions);
-        for places in places.chunk_by(|a, b| questions[*a].agreement == questions[*b].agreement) {
-            let number = &questions[places[0]].agreement;
-            let (row, opened) = agreement
-                .first(&mut agreements, number, agreement_row)
-                .map_err(|failure| agreement.error(&self.database, failure))?
-                .map_or((None, None), |(row, opened)| (Some(row), opened));
-            let custom = custom_profile
-                .first(&mut custom_profiles, number, custom_amount)
-                .map_err(|failure| custom_profile.error(&self.database, failure))?;
-            let months = places.iter().map(|place| questions[*place].month).collect();
-            let schedules = schedules(payment_profile, &mut payment_profiles, number, months)
-                .map_err(|failure| payment_profile.error(&self.database, failure))?;
-            for (place, schedules) in places.iter().zip(schedules) {
-                answers[*place] = Answer { agreement: row.clone(), opened, custom, schedules };
-            }
-        }
-        drop((agreements, custom_profiles, payment_profiles));
+        let done = work(&mut Reader::new(&self.database, &self.relations)?)?;
         snapshot.commit().map_err(failed)?;
-        Ok(answers)
+        Ok(done)
+    }
+}
+
+/// The three tables, ready to be sought in.
+struct Reader<'b> {
+    database: &'b Database,
+    relations: &'b Relations,
+    agreements: CachedStatement<'b>,
+    custom_profiles: CachedStatement<'b>,
+    payment_profiles: CachedStatement<'b>,
+}
+
+impl<'b> Reader<'b> {
+    fn new(database: &'b Database, relations: &'b Relations) -> Result<Self, SqliteError> {
+        let Relations { agreement, custom_profile, payment_profile } = relations;
+        let agreements = agreement.prepare(database)?;
+        let custom_profiles = custom_profile.prepare(database)?;
+        let payment_profiles = payment_profile.prepare(database)?;
+        Ok(Self { database, relations, agreements, custom_profiles, payment_profiles })
+    }
+
+    /// What does not hang on the month: an answer without schedules.
+    fn about(&mut self, number: &Key) -> Result<Answer, ProfilesError> {
+        let Relations { agreement, custom_profile, .. } = self.relations;
+        let (row, opened) = agreement
+            .first(&mut self.agreements, number, agreement_row)
+            .map_err(|failure| agreement.error(self.database, failure))?
+            .map_or((None, None), |(row, opened)| (Some(row), opened));
+        let custom = custom_profile
+            .first(&mut self.custom_profiles, number, custom_amount)
+            .map_err(|failure| custom_profile.error(self.database, failure))?;
+        Ok(Answer { agreement: row, opened, custom, ..Answer::default() })
+    }
+
+    fn schedules(&mut self, number: &Key, months: Vec<Month>) -> Result<Vec<Vec<Schedule>>, ProfilesError> {
+        let relation = &self.relations.payment_profile;
+        schedules(relation, &mut self.payment_profiles, number, months).map_err(|failure| relation.error(self.database, failure))
+    }
+
+    /// `None` if no timeline can be made of the rows.
+    fn timeline(&mut self, number: &Key, first: Month, about: &Answer) -> Result<Option<Timeline>, ProfilesError> {
+        let relation = &self.relations.payment_profile;
+        let mut rows = Rows::from(first);
+        match relation.rows(&mut self.payment_profiles, number, |row| rows.add(row)) {
+            Ok(()) => Ok(rows.timeline(about)),
+            // of a month that nobody may have asked about: who does is told
+            Err(Failure::Cell { .. }) => Ok(None),
+            Err(failure @ Failure::Query(_)) => Err(relation.error(self.database, failure)),
+        }
     }
 }
 
@@ -136,7 +220,7 @@ struct Sums {
 fn schedules(
     payment_profile: &Relation,
     statement: &mut CachedStatement<'_>,
-    number: &crate::engine::Key,
+    number: &Key,
     months: Vec<Month>,
 ) -> Result<Vec<Vec<Schedule>>, Failure> {
     let mut months: Vec<(Month, Vec<Sums>)> = months.into_iter().map(|month| (month, Vec::new())).collect();

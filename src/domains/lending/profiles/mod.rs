@@ -3,11 +3,15 @@
 //! ```text
 //! questions ─► thread that owns the file ─► by agreement, in key order: three seeks ─► answers
 //! ```
+//!
+//! Two ways to ask: [`Profiles`] for the daemon, whose file may change, and [`Timelines`] for a backtest.
 
 mod book;
 mod cell;
+mod kept;
 mod relation;
 mod sql;
+mod timelines;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -16,6 +20,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
 use self::book::Book;
+pub use self::timelines::Timelines;
 use super::expected::{Answer, Question};
 use crate::engine::lookup::{Lookup, LookupError};
 use crate::event::KeyCase;
