@@ -19,6 +19,8 @@ enum Command {
     /// A real Apache Kafka without Docker: needs Java 17 or later, and, the first time, Maven and the network.
     #[command(subcommand)]
     Kafka(commands::Kafka),
+    /// Kill, stop and cut off the daemon on a real Kafka, and compare what it tells with an undisturbed run.
+    Faults(commands::Faults),
     /// Run every test: `cargo test`, then the tests against a real Kafka if Java and Maven are there.
     Test(commands::Test),
 }
@@ -26,6 +28,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Kafka(command) => commands::kafka(command),
+        Command::Faults(command) => commands::faults(&command),
         Command::Test(command) => commands::test(&command),
     };
     match result {

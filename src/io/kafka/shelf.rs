@@ -27,6 +27,8 @@ pub(super) struct Shelf {
 #[expect(clippy::struct_excessive_bools, reason = "messages between two threads, each taken on its own")]
 struct State {
     lanes: BTreeMap<Partition, Lane>,
+    /// Whose turn it is to be read first.
+    turn: usize,
     events: VecDeque<Polled>,
     /// Partitions are taken away, and the pipeline has not let go.
     revoking: bool,
@@ -346,18 +348,34 @@ impl State {
         if let Some(error) = self.error.take() {
             return Some(Err(error));
         }
-        let mut records = Vec::new();
-        for lane in self.lanes.values_mut().filter(|lane| !lane.held) {
-            let take = lane.records.len().min(limit - records.len());
-            for record in lane.records.drain(..take) {
-                lane.bytes -= record.size();
-                records.push(record);
-            }
-        }
+        let records = self.take(limit);
         if !records.is_empty() {
             return Some(Ok(Polled::Records(records)));
         }
         std::mem::take(&mut self.ends_changed).then_some(Ok(Polled::Ends))
+    }
+
+    /// From every partition alike: the merge goes on only with all of them, and what one is ahead has to be kept meanwhile.
+    fn take(&mut self, limit: usize) -> Vec<OwnedRecord> {
+        let mut lanes: Vec<&mut Lane> = self.lanes.values_mut().filter(|lane| !lane.held && !lane.records.is_empty()).collect();
+        if !lanes.is_empty() {
+            // where there is not one for each, it is another's turn next time
+            self.turn = (self.turn + 1) % lanes.len();
+            lanes.rotate_left(self.turn);
+        }
+        let mut records = Vec::new();
+        while !lanes.is_empty() && records.len() < limit {
+            let share = ((limit - records.len()) / lanes.len()).max(1);
+            for lane in &mut lanes {
+                let take = share.min(lane.records.len()).min(limit - records.len());
+                for record in lane.records.drain(..take) {
+                    lane.bytes -= record.size();
+                    records.push(record);
+                }
+            }
+            lanes.retain(|lane| !lane.records.is_empty());
+        }
+        records
     }
 }
 
@@ -576,6 +594,30 @@ mod tests {
             assert!(waiter.join().unwrap());
         });
         assert!(!wait_for_release(shelf.revoke(false), Duration::ZERO, || false), "nobody let go");
+    }
+
+    #[test]
+    fn records_are_taken_from_all_partitions_alike() {
+        let numbers = [0, 1, 2].map(|number| Partition { partition: number, ..partition() });
+        let shelf = Shelf::default();
+        shelf.assigned(&numbers.iter().map(|partition| (*partition, None)).collect(), None);
+        assert!(matches!(take(&shelf), Some(Polled::Assigned(_))));
+        for (number, count) in [(0, 100), (1, 100), (2, 3)] {
+            for offset in 0..count {
+                let record = record(offset, 1);
+                shelf.put(OwnedRecord { origin: Origin { partition: number, ..record.origin }, ..record });
+            }
+        }
+        let counts = |limit| {
+            let Some(Ok(Polled::Records(records))) = shelf.next(limit) else { panic!("expected records") };
+            numbers.map(|number| records.iter().filter(|record| record.origin.partition == number.partition).count())
+        };
+        assert_eq!(counts(6), [2, 2, 2]);
+        assert_eq!(counts(21), [10, 10, 1]);
+        let one_by_one = [counts(1), counts(1), counts(1), counts(1)];
+        assert_eq!(one_by_one.iter().map(|counts| counts[0]).sum::<usize>(), 2, "in turn: {one_by_one:?}");
+        let [first, second, _] = counts(1000);
+        assert_eq!((first, second), (86, 86), "all of the rest");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use xtask::kafka::missing;
 
 /// Tests that need a real broker are ignored unless asked for, and live in targets of these names.
 const BROKER_TESTS: &str = "kafka*";
+/// Places where they have the daemon die.
+pub(super) const FAIL_POINTS: [&str; 2] = ["--features", "tidewaiter/failpoints"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
@@ -28,7 +30,7 @@ pub(crate) fn test(test: &Test) -> anyhow::Result<ExitCode> {
         let message = format!("the tests against a real Kafka cannot be run: {missing}");
         return Err(advise(message, missing.hint().unwrap_or_default()));
     }
-    if !cargo_test(&test.cargo, &[])? {
+    if !cargo_test(&test.cargo, &[], &[])? {
         return Ok(ExitCode::FAILURE);
     }
     if let Some(missing) = missing {
@@ -36,14 +38,15 @@ pub(crate) fn test(test: &Test) -> anyhow::Result<ExitCode> {
         eprintln!("\nNOT RUN: the tests against a real Kafka: {missing}{hint}");
         return Ok(ExitCode::SUCCESS);
     }
-    let passed = cargo_test(&test.cargo, &["--test", BROKER_TESTS, "--", "--ignored"])?;
+    let run = ["--test", BROKER_TESTS, FAIL_POINTS[0], FAIL_POINTS[1], "--", "--ignored"];
+    let passed = cargo_test(&test.cargo, &run, &[])?;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn cargo_test(cargo_args: &[OsString], args: &[&str]) -> anyhow::Result<bool> {
+pub(super) fn cargo_test(cargo_args: &[OsString], args: &[&str], variables: &[(&str, String)]) -> anyhow::Result<bool> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.args(["test", "--workspace"]).args(cargo_args).args(args);
+    command.args(["test", "--workspace"]).args(cargo_args).args(args).envs(variables.iter().cloned());
     // `cargo run` tells a program of its package, and some build scripts would run again at each change of that
     for (name, _) in env::vars_os().filter(|(name, _)| is_of_the_package(&name.to_string_lossy())) {
         command.env_remove(name);
