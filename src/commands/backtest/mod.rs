@@ -23,6 +23,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::book::Book;
 use super::{Output, advise, registry};
 use crate::cli::{self, Decimals, Format, KeyCase};
+use crate::config::daemon::Cache;
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
 use crate::domains::lending::settings::LendingRules;
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &cli::Backtest) -> anyhow::Result<ExitCode> {
         // nobody may be listening
         writeln!(std::io::stderr(), "note: --scale is for --decimals precise; text and numbers carry their own decimals").ok();
     }
-    let book = Book::open(args.profiles.as_deref(), formats.key_case)?;
+    let book = Book::open(args.profiles.as_deref(), Cache::default(), formats.key_case)?;
     let lending = Arc::new(Lending::new(Decoder::new(&formats)));
     let captures = Captures::open(&args.input).map_err(|error| match error.hint() {
         Some(hint) => advise(error, hint),

@@ -15,7 +15,9 @@ pub mod judge;
 pub mod profiles;
 mod rows;
 pub mod rules;
+mod schedules;
 pub mod settings;
+pub mod sqlserver;
 mod staging;
 #[cfg(test)]
 mod testing;
