@@ -13,7 +13,7 @@ use crate::engine::cache::Cached;
 use crate::engine::lookup::{Lookup, LookupError};
 use crate::event::KeyCase;
 use crate::io::sqlserver::SqlServer;
-use crate::time::SystemClock;
+use crate::time::{Clock as _, Month, SystemClock};
 
 /// A file holds an agreement's months side by side, so they are read together.
 const MONTHS_AHEAD: usize = 2;
@@ -48,6 +48,28 @@ impl Book {
         })?;
         let cached = Cached::new(profiles, expected::policy(cache), Arc::new(SystemClock));
         Ok(Self::File(Box::new(cached.ahead(MONTHS_AHEAD))))
+    }
+}
+
+impl Book {
+    /// Reads the current month of the whole book into the cache, while the daemon begins its work: a warm-up that fails costs
+    /// nothing but its query.
+    pub(super) fn warm_up(&self) {
+        let Self::Server(cached) = self else { return };
+        let cached = Arc::clone(cached);
+        tokio::spawn(async move {
+            let month = Month::of(SystemClock.now().date());
+            let filling = cached.filling();
+            let mut agreements = 0_usize;
+            let read = cached.inner().whole_month(month, |question, answer| {
+                cached.fill(&filling, &question, &answer);
+                agreements += 1;
+            });
+            match read.await {
+                Ok(()) => tracing::info!(agreements, %month, "the cache is warm"),
+                Err(error) => tracing::warn!(%error, "the cache was not warmed up; answers are asked for as they are needed"),
+            }
+        });
     }
 }
 

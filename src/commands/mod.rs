@@ -5,6 +5,7 @@ mod book;
 mod check;
 mod interrupt;
 mod output;
+mod profiles;
 mod registry;
 mod replay;
 mod run;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Replay(args) => interrupt::cleans_up().and_then(|()| replay::run(&args)),
         Command::Backtest(args) => interrupt::cleans_up().and_then(|()| backtest::run(&args)),
         Command::Check(args) => check::run(&args),
+        Command::Profiles(args) => interrupt::cleans_up().and_then(|()| profiles::run(&args)),
     };
     result.unwrap_or_else(|error| {
         let hint = output::hint(&error).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();

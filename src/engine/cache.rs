@@ -519,9 +519,9 @@ mod tests {
     fn a_question_that_is_under_way_is_not_asked_a_second_time() {
         let rig = rig();
         let open = rig.hold();
-        let mut first = Box::pin(rig.cached.lookup(&[ask("A", 11)]).boxed_local());
-        let asked = [ask("A", 11), ask("B", 12)];
-        let mut second = Box::pin(rig.cached.lookup(&asked).boxed_local());
+        let (one, two) = ([ask("A", 11)], [ask("A", 11), ask("B", 12)]);
+        let mut first = rig.cached.lookup(&one).boxed_local();
+        let mut second = rig.cached.lookup(&two).boxed_local();
         let mut context = Context::from_waker(Waker::noop());
         assert!(first.as_mut().poll(&mut context).is_pending());
         assert!(second.as_mut().poll(&mut context).is_pending());

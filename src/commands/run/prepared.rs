@@ -24,7 +24,7 @@ pub(in crate::commands) struct Prepared {
     pub(super) reloader: Arc<Reloader>,
     /// The rules in force.
     pub(super) rules: watch::Receiver<Arc<LendingRules>>,
-    pub(super) book: Book,
+    pub(in crate::commands) book: Book,
     pub(super) token: Option<Token>,
 }
 

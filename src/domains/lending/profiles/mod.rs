@@ -8,6 +8,7 @@ mod book;
 mod cell;
 mod relation;
 mod sql;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -16,6 +17,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
 use self::book::Book;
+pub use self::write::{ProfileWriter, WriteError};
 use super::expected::{Answer, Question};
 use crate::engine::lookup::{Lookup, LookupError};
 use crate::event::KeyCase;

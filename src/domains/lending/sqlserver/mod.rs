@@ -10,6 +10,7 @@
 
 mod read;
 mod sql;
+mod whole;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 use self::read::Answers;
 pub use self::read::BookError;
 use self::sql::{Form, Shape, Tables};
+pub use self::whole::{ExportError, Exported, Progress};
 use super::expected::{Answer, Question};
 use crate::engine::Key;
 use crate::engine::lookup::{Lookup, LookupError};
@@ -41,6 +43,8 @@ pub struct ServerBook {
 /// What the server is like, for `check --connect`.
 #[derive(Debug)]
 pub struct Meeting {
+    /// Host and port.
+    pub server: String,
     /// Of the keys' column.
     pub collation: Option<String>,
     /// Whether the older form of the query is used, for a compatibility level below 130.
@@ -58,7 +62,8 @@ impl ServerBook {
     /// Asks what every question's answer hangs on; an error is what the daemon would meet.
     pub async fn meet(&self) -> Result<Meeting, BookError> {
         let shape = self.ask_shape().await?;
-        Ok(Meeting { collation: shape.keys[0].collation.clone(), is_old: shape.form == Form::Values })
+        let server = self.server.name();
+        Ok(Meeting { server, collation: shape.keys[0].collation.clone(), is_old: shape.form == Form::Values })
     }
 
     fn known_shape(&self) -> MutexGuard<'_, Option<(Arc<Shape>, Instant)>> {

@@ -76,7 +76,8 @@ pub(super) const AGREEMENT: Source = Source {
     ],
 };
 
-pub(super) const CUSTOM_PROFILE: Source = Source { table: "CustomProfile", columns: &["place", "CPAgreement", "CPAmount"] };
+pub(super) const CUSTOM_PROFILE: Source =
+    Source { table: "CustomProfile", columns: &["place", "CPAgreement", "CPAmount", "CPOnGoing", "CPDeleted"] };
 
 pub(super) const PAYMENT_PROFILE: Source = Source {
     table: "PaymentProfile",

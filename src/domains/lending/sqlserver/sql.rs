@@ -286,6 +286,51 @@ SELECT 1 AS done;",
         )
     }
 
+    /// Whether the database allows SNAPSHOT isolation: 1 if so.
+    #[expect(clippy::unused_self, reason = "beside the others")]
+    pub(super) fn snapshot_allowed(&self) -> &'static str {
+        "/* tidewaiter: export */
+SELECT CAST(d.snapshot_isolation_state AS int) AS state FROM sys.databases AS d WHERE d.database_id = DB_ID();"
+    }
+
+    /// From its first read on, the transaction sees the tables as they are then, and takes no lock. It changes nothing and is
+    /// never committed: it ends with its connection.
+    #[expect(clippy::unused_self, reason = "beside the others")]
+    pub(super) fn begin_snapshot(&self) -> &'static str {
+        "SET TRANSACTION ISOLATION LEVEL SNAPSHOT;
+BEGIN TRANSACTION;"
+    }
+
+    /// How many rows [`Self::copy`] gives.
+    pub(super) fn count(&self) -> String {
+        format!(
+            "/* tidewaiter: export */
+SELECT (SELECT COUNT_BIG(*) FROM {}) + (SELECT COUNT_BIG(*) FROM {}) + (SELECT COUNT_BIG(*) FROM {}) AS total;",
+            self.agreement(),
+            self.custom_profile(),
+            self.payment_profile(),
+        )
+    }
+
+    /// All rows of the three tables, and a result at the end that says it was the end.
+    pub(super) fn copy(&self, shape: &Shape) -> String {
+        format!(
+            "/* tidewaiter: export */
+SELECT 0 AS place, {agreement} FROM {agreements} AS t;
+SELECT 0 AS place, {custom_profile}, t.{on_going} AS on_going, t.{deleted} AS deleted FROM {custom_profiles} AS t;
+SELECT 0 AS place, {payment_profile} FROM {payment_profiles} AS t;
+SELECT 1 AS done;",
+            agreement = self.agreement_columns(),
+            agreements = self.agreement(),
+            custom_profile = self.custom_profile_columns(shape),
+            custom_profiles = self.custom_profile(),
+            on_going = self.column("CPOnGoing"),
+            deleted = self.column("CPDeleted"),
+            payment_profile = self.payment_profile_columns(shape),
+            payment_profiles = self.payment_profile(),
+        )
+    }
+
     /// The order of [`super::read`]'s places, after the place of the question.
     fn agreement_columns(&self) -> String {
         format!(
