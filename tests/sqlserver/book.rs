@@ -125,16 +125,20 @@ impl Book {
         };
         let inserts = book.inserts().replace("N'", "'");
         rusqlite::Connection::open(&path).unwrap().execute_batch(&format!("{schema}BEGIN;{inserts}COMMIT;")).unwrap();
-        File { _folder: folder, path }
+        File { _folder: Some(folder), path }
     }
 }
 
 pub(crate) struct File {
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
     pub(crate) path: PathBuf,
 }
 
 impl File {
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { _folder: None, path }
+    }
+
     pub(crate) fn answers(&self, case: KeyCase, questions: &[Question]) -> Vec<Answer> {
         futures::executor::block_on(Profiles::open(&self.path, case).unwrap().lookup(questions)).unwrap()
     }

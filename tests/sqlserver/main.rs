@@ -15,3 +15,4 @@ mod proxy;
 mod server;
 mod tds;
 mod tls;
+mod whole;

@@ -61,6 +61,8 @@ pub(crate) struct Behaviour {
     pub(crate) compatibility_level: Option<u16>,
     /// Closes the connection after so many bytes of the next answer to a statement.
     pub(crate) cut_after: Option<usize>,
+    /// The same of the next copy of the whole book.
+    pub(crate) cut_export_after: Option<usize>,
 }
 
 /// A certificate for `localhost`, and its authority.
@@ -202,7 +204,12 @@ impl Shared {
                 }
                 None => self.answer(&call, compatibility_level),
             };
-            let cut = if is_settings { None } else { self.behaviour.lock().unwrap().cut_after.take() };
+            let is_copy = call.statement.contains("SELECT 1 AS done");
+            let cut = match &mut *self.behaviour.lock().unwrap() {
+                _ if is_settings => None,
+                behaviour if is_copy => behaviour.cut_export_after.take(),
+                behaviour => behaviour.cut_after.take(),
+            };
             match cut {
                 Some(bytes) => {
                     let packets = tds::packets(&answer);
