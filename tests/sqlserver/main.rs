@@ -10,7 +10,11 @@
 mod answers;
 mod book;
 mod connections;
+#[path = "../pipeline_support/memory.rs"]
+#[allow(dead_code, unreachable_pub, missing_debug_implementations, reason = "the pipeline's own tests use the rest")]
+mod memory;
 mod outages;
+mod pipeline;
 mod proxy;
 mod server;
 mod tds;

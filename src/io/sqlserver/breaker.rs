@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::gauge;
 use tokio::time::Instant;
 
-use super::error::Class;
+use super::error::{Class, SqlServerError};
 use super::jittered;
 use crate::telemetry::SQL_BREAKER;
 
@@ -33,10 +33,12 @@ struct State {
     trial: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Open {
     until: Instant,
     rest: Duration,
+    /// What is told to whoever asks meanwhile.
+    why: SqlServerError,
 }
 
 /// Says how an attempt ended. One that was dropped half-way says nothing, but makes room for another.
@@ -55,13 +57,12 @@ impl Breaker {
         self.state().open.is_none()
     }
 
-    /// Leave to try; or how long none is given.
-    pub(super) fn admit(&self) -> Result<Permit<'_>, Duration> {
+    /// Leave to try; or why none is given.
+    pub(super) fn admit(&self) -> Result<Permit<'_>, SqlServerError> {
         let mut state = self.state();
-        let Some(open) = state.open else { return Ok(Permit { breaker: self, is_trial: false }) };
-        let left = open.until.saturating_duration_since(Instant::now());
-        if !left.is_zero() || state.trial {
-            return Err(left);
+        let Some(open) = &state.open else { return Ok(Permit { breaker: self, is_trial: false }) };
+        if Instant::now() < open.until || state.trial {
+            return Err(open.why.resting());
         }
         state.trial = true;
         tell(0.5);
@@ -79,8 +80,8 @@ impl Permit<'_> {
         tell(0.0);
     }
 
-    pub(super) fn failed(self, class: Class) {
-        let (first, longest, threshold) = match class {
+    pub(super) fn failed(self, error: &SqlServerError) {
+        let (first, longest, threshold) = match error.class() {
             // the server is well; it is the question that is not, or the moment
             Class::Wrong => return self.succeeded(),
             Class::Busy | Class::Away => (FIRST_REST, LONGEST_REST, THRESHOLD),
@@ -88,17 +89,15 @@ impl Permit<'_> {
         };
         let mut state = self.breaker.state();
         state.failures += 1;
-        let rest = match state.open {
+        let rest = match &state.open {
             // those that were on their way when it opened tell nothing new
-            Some(open) if !self.is_trial => open.rest,
+            Some(_) if !self.is_trial => return,
             Some(open) => (open.rest * 2).clamp(first, longest),
             None if state.failures < threshold => return,
             None => first,
         };
-        if state.open.is_none() || self.is_trial {
-            state.open = Some(Open { until: Instant::now() + jittered(rest), rest });
-            tell(1.0);
-        }
+        state.open = Some(Open { until: Instant::now() + jittered(rest), rest, why: error.clone() });
+        tell(1.0);
     }
 }
 
@@ -121,7 +120,13 @@ mod tests {
     use super::*;
 
     fn fail(breaker: &Breaker, class: Class) {
-        breaker.admit().unwrap().failed(class);
+        breaker.admit().unwrap().failed(&SqlServerError::new("sql:1433", class, "is gone"));
+    }
+
+    /// How long it rests.
+    fn left(breaker: &Breaker) -> Duration {
+        assert!(breaker.admit().unwrap_err().to_string().contains("is gone (not asked again"));
+        breaker.state().open.as_ref().unwrap().until - Instant::now()
     }
 
     #[tokio::test(start_paused = true)]
@@ -135,7 +140,7 @@ mod tests {
         assert!(breaker.is_closed());
         fail(&breaker, Class::Away);
         assert!(!breaker.is_closed());
-        assert!(breaker.admit().unwrap_err() <= FIRST_REST);
+        assert!(left(&breaker) <= FIRST_REST);
     }
 
     #[tokio::test(start_paused = true)]
@@ -164,9 +169,8 @@ mod tests {
         (0..THRESHOLD).for_each(|_| fail(&breaker, Class::Away));
         let mut rests = Vec::new();
         for _ in 0..8 {
-            let left = breaker.admit().unwrap_err();
-            rests.push(left);
-            advance(left).await;
+            rests.push(left(&breaker));
+            advance(left(&breaker)).await;
             fail(&breaker, Class::Away);
         }
         assert!(rests[0] <= FIRST_REST && rests[7] > LONGEST_REST / 2 && rests[7] <= LONGEST_REST, "{rests:?}");
@@ -176,8 +180,7 @@ mod tests {
     async fn a_login_that_is_refused_is_left_alone_at_once_and_for_long() {
         let breaker = Breaker::default();
         fail(&breaker, Class::Refused);
-        let left = breaker.admit().unwrap_err();
-        assert!(left >= FIRST_REST_REFUSED / 2, "{left:?}");
+        assert!(left(&breaker) >= FIRST_REST_REFUSED / 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,6 @@
 use tiberius::error::{Error, IoErrorKind};
 
 use crate::engine::lookup::LookupError;
-use std::time::Duration;
 
 /// What becomes of whoever asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl Class {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("SQL Server {server}: {what}")]
 pub struct SqlServerError {
     server: String,
@@ -68,9 +67,9 @@ impl SqlServerError {
         Self::new(server, Class::Away, format!("did not {what} in time"))
     }
 
-    /// It is left in peace for so long.
-    pub(super) fn resting(server: &str, left: Duration) -> Self {
-        Self::new(server, Class::Away, format!("failed repeatedly and is not asked for another {} ms", left.as_millis()))
+    /// The same while the server is left in peace after it.
+    pub(super) fn resting(&self) -> Self {
+        Self { what: format!("{} (not asked again just now)", self.what), ..self.clone() }
     }
 
     pub(super) fn of(server: &str, error: Error) -> Self {

@@ -86,21 +86,21 @@ impl SqlServer {
         let deadline = Instant::now() + self.config.deadline;
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
-            let permit = self.breaker.admit().map_err(|left| SqlServerError::resting(&self.name(), left))?;
-            let asked = self.attempt(sql, parameters, deadline).await;
-            let error = match asked {
+            let permit = self.breaker.admit()?;
+            let asked = timeout_at(deadline, self.attempt(sql, parameters, deadline)).await;
+            let error = match asked.unwrap_or_else(|_| Err(SqlServerError::late(&self.name(), "answer"))) {
                 Ok(sets) => {
                     permit.succeeded();
                     return Ok(sets);
                 }
                 Err(error) => error,
             };
-            permit.failed(error.class());
+            permit.failed(&error);
             if error.class() == Class::Away {
                 // what hung on the same network, or the same server, is not worth another wait
                 self.pool.retain(|_, _| false);
             }
-            let passes = matches!(error.class(), Class::Away | Class::Busy);
+            let passes = matches!(error.class(), Class::Away | Class::Busy) && self.breaker.is_closed();
             if !passes || attempt >= ATTEMPTS || Instant::now() + pause >= deadline {
                 return Err(error);
             }
@@ -166,7 +166,7 @@ fn name(config: &daemon::SqlServer) -> String {
 }
 
 /// Between half of it and all of it, so that members that were cut off together do not come back together.
-pub(self) fn jittered(pause: Duration) -> Duration {
+fn jittered(pause: Duration) -> Duration {
     // the standard library's only source of chance
     let chance = u32::try_from(RandomState::new().hash_one(()) % 1024).unwrap_or_default();
     pause / 2 + pause / 2 * chance / 1024

@@ -23,7 +23,6 @@ pub use self::read::BookError;
 use self::sql::{Form, Shape, Tables};
 pub use self::whole::{ExportError, Exported, Progress};
 use super::expected::{Answer, Question};
-use crate::engine::Key;
 use crate::engine::lookup::{Lookup, LookupError};
 use crate::event::KeyCase;
 use crate::io::sqlserver::{Class, Column, ResultSet, SqlServer, SqlServerError};
@@ -164,8 +163,6 @@ impl Lookup<Question, Answer> for ServerBook {
         answers.extend(rest.into_iter().flatten());
         Ok(answers)
     }
-
-    fn outdated(&self, _: &[Key]) {}
 }
 
 /// The number as it is asked about; none that no row can hold, since the server would cut it to one that perhaps can.
