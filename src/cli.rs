@@ -24,6 +24,7 @@ pub enum Command {
     #[command(subcommand)]
     DeadLetters(DeadLetters),
     Health(Health),
+    Profiles(Profiles),
 }
 
 /// Run the daemon: read the change topics from Kafka, write alerts to Kafka.
@@ -256,6 +257,34 @@ pub struct Health {
     /// Where to ask: /readyz for whether it does its work, /healthz for whether it runs.
     #[arg(long, default_value = "http://127.0.0.1:9464/readyz", value_hint = ValueHint::Url)]
     pub url: String,
+}
+
+/// Work with profile files: the loan book as backtests read it.
+#[derive(Debug, Args)]
+pub struct Profiles {
+    #[command(subcommand)]
+    pub command: ProfilesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProfilesCommand {
+    Export(Export),
+}
+
+/// Copy the loan book from its SQL Server to a profile file, for backtests.
+///
+/// Only the columns that expected payments and alerts need are copied: no names, no accounts. The file is of one moment if the
+/// database allows SNAPSHOT isolation (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON); otherwise each table is of its own.
+/// It gets its name when it is whole.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The daemon's configuration, with [expected.sqlserver].
+    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+
+    /// The profile file to make; one that is there is replaced.
+    #[arg(long, value_name = "FILE.sqlite", value_hint = ValueHint::FilePath)]
+    pub out: PathBuf,
 }
 
 fn local_time(text: &str) -> Result<NaiveDateTime, String> {

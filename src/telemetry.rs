@@ -55,6 +55,20 @@ pub const BATCH_SECONDS: Metric = histogram(
     "Duration of a batch from its first judgement to its commit, repetitions included.",
 );
 pub const LOOKUP_SECONDS: Metric = histogram("tidewaiter_lookup_seconds", &["result"], "Duration of a batch's look-up.");
+pub const LOOKUP_ANSWERS: Metric =
+    counter("tidewaiter_lookup_answers_total", &["from"], "Questions of batches, answered from the cache or by the source.");
+pub const LOOKUP_CACHED: Metric = gauge("tidewaiter_lookup_cached_keys", &[], "Keys whose answers the cache holds, about.");
+pub const SQL_ROUND_TRIPS: Metric = counter(
+    "tidewaiter_sqlserver_round_trips_total",
+    &["result"],
+    "Round trips to the SQL Server: answered, away, busy, refused, wrong.",
+);
+pub const SQL_CONNECTIONS: Metric = gauge("tidewaiter_sqlserver_connections", &[], "Open connections to the SQL Server.");
+pub const SQL_BREAKER: Metric = gauge(
+    "tidewaiter_sqlserver_breaker",
+    &[],
+    "Whether the SQL Server is left in peace after failures: 0 no, 1 yes, 0.5 while one question tries it.",
+);
 pub const REPEATED: Metric = counter("tidewaiter_batches_repeated_total", &[], "Transactions that failed and were repeated.");
 pub const LAG: Metric =
     gauge("tidewaiter_lag_records", &["topic", "partition"], "Offsets between what is committed and the partition's end.");
@@ -72,7 +86,7 @@ pub const RULES: Metric = gauge("tidewaiter_rules_info", &["fingerprint"], "1 fo
 pub const BUILD: Metric = gauge("tidewaiter_build_info", &["version"], "Always 1.");
 
 /// All of them, in the order of the documentation.
-pub const METRICS: [Metric; 20] = [
+pub const METRICS: [Metric; 25] = [
     RECORDS,
     OUTCOMES,
     DEAD_LETTERS,
@@ -85,6 +99,11 @@ pub const METRICS: [Metric; 20] = [
     BATCH_SECONDS,
     COMMIT_SECONDS,
     LOOKUP_SECONDS,
+    LOOKUP_ANSWERS,
+    LOOKUP_CACHED,
+    SQL_ROUND_TRIPS,
+    SQL_CONNECTIONS,
+    SQL_BREAKER,
     REPEATED,
     LAG,
     STREAM_TIME_BEHIND,

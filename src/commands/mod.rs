@@ -7,6 +7,7 @@ mod dead_letters;
 mod health;
 mod interrupt;
 mod output;
+mod profiles;
 mod registry;
 mod replay;
 mod run;
@@ -32,6 +33,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::DeadLetters(args) => interrupt::cleans_up().and_then(|()| dead_letters::run(&args)),
         Command::Health(args) => health::run(&args),
+        Command::Profiles(args) => interrupt::cleans_up().and_then(|()| profiles::run(&args)),
     };
     result.unwrap_or_else(|error| {
         let hint = output::hint(&error).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();

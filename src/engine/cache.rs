@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use foldhash::HashMap;
+use metrics::{counter, gauge};
 use moka::sync::Cache;
 
 use super::Key;
 use super::lookup::{Lookup, LookupError};
+use crate::telemetry::{LOOKUP_ANSWERS, LOOKUP_CACHED};
 use crate::time::{Clock, Timestamp};
 
 /// A question that is about one key.
@@ -28,16 +30,37 @@ pub trait Keyed: Sized {
 /// Questions of one key whose answers are kept at once: the latest ones. For lending, months: few at a time.
 const PER_KEY: usize = 4;
 
+/// What a cache keeps, and for how long.
+pub struct Policy<Q, A> {
+    /// How long an answer is believed. Nothing that lives for no time is kept.
+    pub lives: Box<dyn Fn(&Q, &A) -> Duration + Send + Sync>,
+    /// About how many bytes a question and its answer hold, besides the two types' own size.
+    pub weighs: fn(&Q, &A) -> usize,
+    /// All that is kept, about. What was asked for rarely goes first.
+    pub max_bytes: u64,
+}
+
+impl<Q, A> Debug for Policy<Q, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
+    }
+}
+
+/// What the cache's own book-keeping takes for a key, about.
+const OVERHEAD: usize = 100;
+
 /// A look-up with a cache in front.
 pub struct Cached<L, Q, A> {
     inner: L,
     kept: Cache<Key, Arc<[Kept<Q, A>]>, foldhash::fast::RandomState>,
-    lives: fn(&Q, &A) -> Duration,
+    lives: Box<dyn Fn(&Q, &A) -> Duration + Send + Sync>,
     clock: Arc<dyn Clock>,
     /// How many of the questions that are likely next are asked along.
     ahead: usize,
     /// Held while `kept` is written to, so that no answer is kept after its key was outdated.
     under_way: Mutex<UnderWay>,
+    /// Held by the one look-up that is under way.
+    flight: futures::lock::Mutex<()>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -58,7 +81,7 @@ impl<Q, A> Kept<Q, A> {
 }
 
 /// What was outdated while look-ups wait for their answers. Empty whenever none waits.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct UnderWay {
     lookups: usize,
     /// Counts the calls that outdate.
@@ -67,6 +90,7 @@ struct UnderWay {
 }
 
 /// A look-up that waits for its answers; one that is dropped half-way must not keep `outdated` growing.
+#[derive(Debug)]
 struct Waiting<'a> {
     under_way: &'a Mutex<UnderWay>,
     since: u64,
@@ -90,6 +114,10 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// While it lives, what is outdated is remembered, so that no older answer is kept after it.
+#[derive(Debug)]
+pub struct Filling<'a>(Waiting<'a>);
+
 fn lock(under_way: &Mutex<UnderWay>) -> MutexGuard<'_, UnderWay> {
     under_way.lock().expect("no thread panics while it holds this lock")
 }
@@ -99,12 +127,28 @@ where
     Q: Keyed + Clone + Eq + Send + Sync + 'static,
     A: Clone + Send + Sync + 'static,
 {
-    /// Keeps the answers of at most `capacity` keys, each for as long as `lives` says.
     #[must_use]
-    pub fn new(inner: L, capacity: u64, lives: fn(&Q, &A) -> Duration, clock: Arc<dyn Clock>) -> Self {
-        let kept = Cache::builder().max_capacity(capacity).build_with_hasher(foldhash::fast::RandomState::default());
+    pub fn new(inner: L, policy: Policy<Q, A>, clock: Arc<dyn Clock>) -> Self {
+        let Policy { lives, weighs, max_bytes } = policy;
+        let weight = move |key: &Key, kept: &Arc<[Kept<Q, A>]>| {
+            let answers: usize = kept.iter().map(|kept| weighs(&kept.question, &kept.answer)).sum();
+            let bytes = OVERHEAD + key.len() + size_of_val(&**kept) + answers;
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        let kept =
+            Cache::builder().max_capacity(max_bytes).weigher(weight).build_with_hasher(foldhash::fast::RandomState::default());
         let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { inner, kept, lives, clock, ahead: 0, under_way: Mutex::default(), hits, misses }
+        Self {
+            inner,
+            kept,
+            lives,
+            clock,
+            ahead: 0,
+            under_way: Mutex::default(),
+            flight: futures::lock::Mutex::default(),
+            hits,
+            misses,
+        }
     }
 
     /// Asks along what is likely next, so many times next: worth it where the answers lie side by side.
@@ -117,6 +161,23 @@ where
     #[must_use]
     pub fn hits_and_misses(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
+    /// The look-up behind.
+    #[must_use]
+    pub fn inner(&self) -> &L {
+        &self.inner
+    }
+
+    /// Keeps answers that were read without a question, as a whole book is: unless a key was outdated since `begun`.
+    pub fn fill(&self, begun: &Filling<'_>, question: &Q, answer: &A) {
+        self.keep(std::slice::from_ref(question), std::slice::from_ref(answer), &begun.0);
+    }
+
+    /// To be called before the answers for [`Self::fill`] are read.
+    #[must_use]
+    pub fn filling(&self) -> Filling<'_> {
+        Filling(Waiting::begin(&self.under_way))
     }
 
     fn find(&self, question: &Q, now: Timestamp) -> Option<A> {
@@ -149,14 +210,35 @@ where
     Q: Keyed + Clone + Eq + Send + Sync + 'static,
     A: Clone + Send + Sync + 'static,
 {
-    /// What is not in memory is asked in one call.
+    /// What is not in memory is asked in one call; of several calls at a time, one after the other, so that nothing that is on
+    /// its way is asked twice.
     async fn lookup(&self, questions: &[Q]) -> Result<Vec<A>, LookupError> {
-        let now = self.clock.now();
-        let found: Vec<Option<A>> = questions.iter().map(|question| self.find(question, now)).collect();
+        let find = || {
+            let now = self.clock.now();
+            questions.iter().map(|question| self.find(question, now)).collect::<Vec<Option<A>>>()
+        };
+        let mut found = find();
+        let mut flight = None;
+        if found.iter().any(Option::is_none) {
+            flight = Some(match self.flight.try_lock() {
+                Some(flight) => flight,
+                None => {
+                    let flight = self.flight.lock().await;
+                    // what the others asked meanwhile
+                    found = find();
+                    flight
+                }
+            });
+        }
         let missing: Vec<Q> =
             questions.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(question, _)| question.clone()).collect();
-        self.hits.fetch_add((questions.len() - missing.len()) as u64, Ordering::Relaxed);
-        self.misses.fetch_add(missing.len() as u64, Ordering::Relaxed);
+        let (hits, misses) = ((questions.len() - missing.len()) as u64, missing.len() as u64);
+        self.hits.fetch_add(hits, Ordering::Relaxed);
+        self.misses.fetch_add(misses, Ordering::Relaxed);
+        counter!(LOOKUP_ANSWERS.name, "from" => "cache").increment(hits);
+        counter!(LOOKUP_ANSWERS.name, "from" => "source").increment(misses);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        gauge!(LOOKUP_CACHED.name).set(self.kept.entry_count() as f64);
         let mut asked = Vec::new();
         if !missing.is_empty() {
             let waiting = Waiting::begin(&self.under_way);
@@ -171,6 +253,7 @@ where
             }
             self.keep(&questions, &asked, &waiting);
         }
+        drop(flight);
         let mut asked = asked.into_iter();
         Ok(found.into_iter().filter_map(|found| found.or_else(|| asked.next())).collect())
     }
@@ -200,6 +283,7 @@ impl<L: Debug, Q, A> Debug for Cached<L, Q, A> {
 mod tests {
     use std::task::{Context, Poll, Waker};
 
+    use futures::FutureExt as _;
     use futures::channel::oneshot;
     use futures::executor::block_on;
 
@@ -258,6 +342,12 @@ mod tests {
         Duration::from_millis(if *answer < 10 { SHORT_MS } else { LONG_MS }.unsigned_abs())
     }
 
+    const MUCH: u64 = 1_000_000;
+
+    fn policy(max_bytes: u64) -> Policy<Month, u32> {
+        Policy { lives: Box::new(lives), weighs: |_, _| 0, max_bytes }
+    }
+
     struct Rig {
         cached: Cached<Inner, Month, u32>,
         clock: Arc<ManualClock>,
@@ -265,7 +355,7 @@ mod tests {
 
     fn rig() -> Rig {
         let clock = Arc::new(ManualClock::at(Timestamp::from_ms(1_768_208_400_000).unwrap()));
-        Rig { cached: Cached::new(Inner::default(), 1_000, lives, Arc::<ManualClock>::clone(&clock)), clock }
+        Rig { cached: Cached::new(Inner::default(), policy(MUCH), Arc::<ManualClock>::clone(&clock)), clock }
     }
 
     impl Rig {
@@ -417,18 +507,47 @@ mod tests {
     #[test]
     fn no_more_keys_are_kept_than_there_is_room_for() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
-        let cached = Cached::new(Inner::default(), 10, lives, clock);
+        let each = (OVERHEAD + size_of::<Kept<Month, u32>>() + 3) as u64;
+        let cached = Cached::new(Inner::default(), policy(10 * each), clock);
         let many: Vec<_> = (0..1_000).map(|n| ask(&n.to_string(), 11)).collect();
         block_on(cached.lookup(&many)).unwrap();
         cached.kept.run_pending_tasks();
-        assert!(cached.kept.entry_count() <= 10, "{}", cached.kept.entry_count());
+        assert!((5..=10).contains(&cached.kept.entry_count()), "{}", cached.kept.entry_count());
+    }
+
+    #[test]
+    fn a_question_that_is_under_way_is_not_asked_a_second_time() {
+        let rig = rig();
+        let open = rig.hold();
+        let (one, two) = ([ask("A", 11)], [ask("A", 11), ask("B", 12)]);
+        let mut first = rig.cached.lookup(&one).boxed_local();
+        let mut second = rig.cached.lookup(&two).boxed_local();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        open.send(()).unwrap();
+        assert_eq!(block_on(first).unwrap(), [11]);
+        assert_eq!(block_on(second).unwrap(), [11, 12]);
+        assert_eq!(rig.calls(), [vec![ask("A", 11)], vec![ask("B", 12)]]);
+    }
+
+    #[test]
+    fn what_was_read_beforehand_is_kept_unless_it_was_outdated_meanwhile() {
+        let rig = rig();
+        let filling = rig.cached.filling();
+        rig.cached.fill(&filling, &ask("A", 11), &11);
+        rig.cached.outdated(&["B".into()]);
+        rig.cached.fill(&filling, &ask("B", 11), &0);
+        drop(filling);
+        assert_eq!(rig.ask(&[ask("A", 11), ask("B", 11)]), [11, 11]);
+        assert_eq!(rig.calls(), [vec![ask("B", 11)]]);
     }
 
     #[test]
     fn what_is_likely_next_is_asked_along_and_only_what_was_asked_is_answered() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_ms(1_768_208_400_000).unwrap()));
         let rig = rig();
-        let cached = Cached::new(rig.cached.inner, 1_000, lives, clock).ahead(2);
+        let cached = Cached::new(rig.cached.inner, policy(MUCH), clock).ahead(2);
         assert_eq!(block_on(cached.lookup(&[ask("A", 20), ask("B", 89)])).unwrap(), [20, 89]);
         let along = [ask("A", 20), ask("B", 89), ask("A", 21), ask("A", 22), ask("B", 90)];
         assert_eq!(*cached.inner.calls.lock().unwrap(), [along]);

@@ -6,3 +6,4 @@ pub mod output;
 pub mod sentinel;
 pub mod spill;
 pub mod sqlite;
+pub mod sqlserver;

@@ -79,6 +79,15 @@ impl OutputFile {
         Ok(Self { path: path.to_owned(), target })
     }
 
+    /// Where it is until it is complete, for what writes to a file by its name; none for what is not a regular file.
+    #[must_use]
+    pub fn temporary(&self) -> Option<&Path> {
+        match &self.target {
+            Target::Temporary(_, temporary) => Some(temporary),
+            Target::Direct(_) => None,
+        }
+    }
+
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
         let written = match &mut self.target {
             Target::Temporary(file, _) | Target::Direct(file) => file.write_all(bytes),

@@ -1,11 +1,13 @@
-//! What the daemon would meet: brokers, topics, keys, schema registry.
+//! What the daemon would meet: brokers, topics, keys, schema registry, the loan book's server.
 
+use crate::commands::book::Book;
 use crate::commands::registry;
 use crate::commands::run::Prepared;
 use crate::domains::lending::KEYING;
+use crate::domains::lending::sqlserver::Meeting;
 use crate::engine::Domain;
 use crate::engine::ports::{OwnedRecord, SourceError};
-use crate::event::Decoded;
+use crate::event::{Decoded, KeyCase};
 use crate::io::kafka::{self, Probe};
 
 /// How many of a partition's last records are looked at.
@@ -56,6 +58,7 @@ pub(super) fn findings(prepared: &Prepared) -> Vec<Finding> {
             }
         });
     }
+    findings.extend(meet_book(prepared));
     let probe = match Probe::new(&prepared.connection) {
         Ok(probe) => probe,
         Err(error) => {
@@ -131,6 +134,39 @@ fn rights(prepared: &Prepared, topic: &str) -> [Finding; 2] {
         }
     };
     [offsets, transactions]
+}
+
+/// What asking the loan book's server would meet.
+fn meet_book(prepared: &Prepared) -> Vec<Finding> {
+    let Book::Server(book) = &prepared.book else { return Vec::new() };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return vec![Finding::new(Level::Problem, format!("cannot start the runtime: {error}"))],
+    };
+    let Meeting { server, collation, is_old } = match runtime.block_on(book.inner().meet()) {
+        Ok(meeting) => meeting,
+        Err(error) => {
+            let finding = Finding::new(Level::Problem, error.to_string());
+            return vec![match error.hint() {
+                Some(hint) => finding.hint(hint),
+                None => finding.hint("check expected.sqlserver; the daemon would wait for it"),
+            }];
+        }
+    };
+    let mut findings = vec![Finding::new(Level::Ok, format!("SQL Server {server}: all columns can be read"))];
+    if is_old {
+        let text = format!("SQL Server {server}: compatibility level below 130, so each agreement is a parameter of its own");
+        findings.push(Finding::new(Level::Note, text));
+    }
+    // as SQL Server's names of collations have it
+    let is_sensitive = collation.as_ref().map(|name| ["_CS_", "_BIN"].iter().any(|part| name.contains(part)));
+    let key_case = prepared.config.source.formats.key_case;
+    if is_sensitive.is_some_and(|sensitive| sensitive != (key_case == KeyCase::Sensitive)) {
+        let name = collation.unwrap_or_default();
+        let text = format!("SQL Server {server}: its agreement numbers compare by {name}, and source.key_case says otherwise");
+        findings.push(Finding::new(Level::Note, text).hint("set source.key_case to what the collation does"));
+    }
+    findings
 }
 
 fn counted(partitions: i32) -> String {

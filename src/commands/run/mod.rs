@@ -40,6 +40,9 @@ async fn daemon(prepared: Prepared) -> anyhow::Result<ExitCode> {
     let until = signals::until_told()?;
     let (subscription, outputs) = (prepared.subscription(), prepared.outputs());
     let Prepared { config, connection, lending, reloader, rules, book, token } = prepared;
+    if config.expected.cache.warm_up {
+        book.warm_up();
+    }
     let ports = kafka::ports(&connection, subscription, outputs, book).map_err(start)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

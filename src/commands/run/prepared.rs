@@ -34,7 +34,7 @@ impl Prepared {
         let (reloader, rules) = Reloader::load(path, &config)?;
         let mut formats = config.source.formats.clone();
         formats.registry = config.source.registry.as_ref().map(registry::of_daemon).transpose()?;
-        let book = Book::open(config.profiles.as_deref(), formats.key_case)?;
+        let book = Book::of(&config.expected, formats.key_case)?;
         Ok(Self {
             connection: connection(&config.kafka)?,
             lending: Arc::new(Lending::new(Decoder::new(&formats))),

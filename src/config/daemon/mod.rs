@@ -3,12 +3,14 @@
 mod kafka;
 mod ops;
 mod shown;
+mod sqlserver;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::kafka::{Kafka, Property};
 pub use self::ops::{Listen, Ops};
+pub use self::sqlserver::{Cache, Login, Names, SqlServer, Tls, TlsMode, Trust};
 use super::registry::{SchemaRegistry, schema_registry};
 use super::{ConfigErrors, LoadError, Problem, Section, Value, boolean, choice, duration, integer, load, parse, text};
 use crate::event::{DecimalForm, Formats, KeyCase};
@@ -22,12 +24,27 @@ pub struct DaemonConfig {
     pub dead_letters_topic: String,
     /// The group's own, unless named otherwise: two groups must not share one.
     pub changelog_topic: String,
-    /// An SQLite file with the loan book; without it no expected payment is known.
-    pub profiles: Option<PathBuf>,
+    pub expected: Expected,
     pub engine: Engine,
     pub ops: Ops,
     /// The rules file; without it the shipped rules hold.
     pub rules: Option<PathBuf>,
+}
+
+/// Where expected payments are looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub book: Book,
+    pub cache: Cache,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Book {
+    /// No expected payment is known.
+    None,
+    /// An SQLite file with the loan book.
+    File(PathBuf),
+    SqlServer(Box<SqlServer>),
 }
 
 #[derive(Clone, Debug)]
@@ -94,7 +111,7 @@ impl DaemonConfig {
                 kafka,
                 alerts_topic: root.table("alerts", |section| topic(section, "tidewaiter.alerts")),
                 dead_letters_topic: root.table("dead_letters", |section| topic(section, "tidewaiter.dead-letters")),
-                profiles: root.table("expected", |section| section.optional("profiles", text)).map(path),
+                expected: root.table("expected", |section| expected(section, folder)),
                 engine: engine(root),
                 ops: root.table("ops", |section| ops::ops(section, folder)),
                 rules: root.optional("rules", text).map(path),
@@ -135,6 +152,22 @@ fn source(section: &mut Section<'_>, folder: &Path) -> Source {
         registry: schema_registry(section, folder),
         accept_rebuilt_source: section.optional("accept_rebuilt_source", boolean).unwrap_or(false),
     }
+}
+
+fn expected(section: &mut Section<'_>, folder: &Path) -> Expected {
+    let profiles = section.optional("profiles", text).map(|file| folder.join(file));
+    let server = sqlserver::sqlserver(section, folder);
+    let book = match (profiles, server) {
+        (Some(_), Some(_)) => {
+            let problem = Problem::new(format!("`{}` has both profiles and sqlserver", section.path()));
+            section.problem(problem.hint("the loan book is looked up in one place: keep one of them"));
+            Book::None
+        }
+        (Some(file), None) => Book::File(file),
+        (None, Some(server)) => Book::SqlServer(Box::new(server)),
+        (None, None) => Book::None,
+    };
+    Expected { book, cache: section.table("cache", sqlserver::cache) }
 }
 
 fn formats(section: &mut Section<'_>, database: Option<String>) -> Formats {
@@ -237,6 +270,7 @@ mod tests {
             topic = "cl"
             [expected]
             profiles = "/book.sqlite"
+            cache = { found = "10m" }
             [engine]
             batch_records = 100
             batch_age = "1s"
@@ -247,7 +281,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.rules, Some("/etc/tidewaiter/rules/lending.toml".into()), "relative to the file");
-        assert_eq!(config.profiles, Some("/book.sqlite".into()));
+        assert_eq!(config.expected.book, Book::File("/book.sqlite".into()));
+        assert_eq!(config.expected.cache.found, Duration::from_mins(10));
         assert_eq!((config.changelog_topic.as_str(), config.kafka.create_topics), ("cl", false));
         assert_eq!(config.source.topics, ["a.T", "a.A"]);
         assert_eq!(config.source.formats.decimals, DecimalForm::Precise { scale: Some(4) });
@@ -281,7 +316,11 @@ mod tests {
         let full: Vec<String> = EXAMPLE.lines().map(|line| remarks(line).unwrap_or_else(|| line.to_owned())).collect();
         let config = read(&full.join("\n")).unwrap();
         assert!(config.source.registry.is_some() && config.ops.token.is_some() && config.kafka.instance_id.is_some());
-        assert!(config.source.heartbeat_topic.is_some() && config.profiles.is_some());
+        assert!(config.source.heartbeat_topic.is_some() && config.expected.cache == Cache::default());
+        let Book::SqlServer(server) = config.expected.book else { panic!("the example shows a SQL Server") };
+        let default = SqlServer::at(&server.host, &server.database, server.login.clone());
+        let tls = Tls { trust: Trust::Authorities(None), certificate_name: None, ..server.tls.clone() };
+        assert_eq!(SqlServer { tls, ..*server }, default);
         assert!(config.kafka.properties.values().any(|property| matches!(property, Property::Secret(_))));
     }
 
@@ -317,6 +356,17 @@ mod tests {
         let malformed = scale("decimals = \"precise\"\nscale = 29").unwrap_err();
         assert!(malformed.contains("0 to 28") && !malformed.contains("needs a scale"), "{malformed}");
         assert!(scale("decimals = \"number\"\nscale = 2").unwrap_err().contains("is for decimals = \"precise\""));
+    }
+
+    #[test]
+    fn the_loan_book_is_looked_up_in_one_place() {
+        let server = "[expected.sqlserver]\nhost = \"sql\"\ndatabase = \"S\"\nuser = \"u\"\npassword = { env = \"P\" }\n";
+        let config = read(&format!("{SMALLEST}{server}")).unwrap();
+        assert!(matches!(&config.expected.book, Book::SqlServer(server) if server.host == "sql"));
+        let shown = config.shown();
+        assert_eq!(shown["expected"]["sqlserver"]["password"], serde_json::json!({"env": "P"}));
+        let errors = read(&format!("{SMALLEST}[expected]\nprofiles = \"book.sqlite\"\n{server}")).unwrap_err();
+        assert!(errors.contains("both profiles and sqlserver"), "{errors}");
     }
 
     #[test]

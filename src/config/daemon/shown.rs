@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{DaemonConfig, Engine, Kafka, Property, Source};
+use super::{Book, Cache, DaemonConfig, Engine, Expected, Kafka, Login, Property, Source, SqlServer, TlsMode, Trust};
 use crate::config::{SchemaRegistry, Secret};
 use crate::event::{DecimalForm, KeyCase};
 
@@ -16,7 +16,7 @@ impl DaemonConfig {
     /// As JSON, with defaults filled in and without any secret.
     #[must_use]
     pub fn shown(&self) -> Value {
-        let Self { source, kafka, alerts_topic, dead_letters_topic, changelog_topic, profiles, engine, ops, rules } = self;
+        let Self { source, kafka, alerts_topic, dead_letters_topic, changelog_topic, expected, engine, ops, rules } = self;
         json!({
             "rules": rules,
             "source": shown_source(source),
@@ -24,7 +24,7 @@ impl DaemonConfig {
             "alerts": {"topic": alerts_topic},
             "dead_letters": {"topic": dead_letters_topic},
             "changelog": {"topic": changelog_topic},
-            "expected": {"profiles": profiles},
+            "expected": shown_expected(expected),
             "engine": shown_engine(*engine),
             "merge": {"max_idle": duration(engine.max_idle)},
             "ops": {
@@ -92,6 +92,62 @@ fn shown_property<'a>(key: &str, value: &'a str) -> &'a str {
     let suspicious = ["password", "secret", "token", "key", "pem", "username", "config"].iter().any(|part| key.contains(part));
     let plain = value.parse::<i64>().is_ok() || matches!(value, "true" | "false");
     if OPEN.contains(&key) || (plain && !suspicious) { value } else { MASKED }
+}
+
+fn shown_expected(expected: &Expected) -> Value {
+    let Cache { found, missing, max_bytes, warm_up } = expected.cache;
+    let (profiles, server) = match &expected.book {
+        Book::None => (None, None),
+        Book::File(file) => (Some(file), None),
+        Book::SqlServer(server) => (None, Some(shown_server(server))),
+    };
+    json!({
+        "profiles": profiles,
+        "sqlserver": server,
+        "cache": {
+            "found": duration(found),
+            "missing": duration(missing),
+            "max_mib": max_bytes / (1024 * 1024),
+            "warm_up": warm_up,
+        },
+    })
+}
+
+fn shown_server(server: &SqlServer) -> Value {
+    let (user, password, token) = match &server.login {
+        Login::Sql { user, password } => (Some(user), Some(shown_secret(password)), None),
+        Login::Token(token) => (None, None, Some(shown_secret(token))),
+    };
+    let (ca_file, anybody) = match &server.tls.trust {
+        Trust::Authorities(file) => (file.as_ref(), false),
+        Trust::Anybody => (None, true),
+    };
+    let names = &server.names;
+    json!({
+        "host": server.host,
+        "port": server.port,
+        "database": server.database,
+        "user": user,
+        "password": password,
+        "token": token,
+        "encrypt": match server.tls.mode { TlsMode::Required => "required", TlsMode::Strict => "strict" },
+        "ca_file": ca_file,
+        "certificate_name": server.tls.certificate_name,
+        "danger_trust_any_certificate": anybody,
+        "read_only": server.read_only,
+        "connections": server.connections,
+        "connect_timeout": duration(server.connect_timeout),
+        "query_timeout": duration(server.query_timeout),
+        "deadline": duration(server.deadline),
+        "batch": server.batch,
+        "names": {
+            "schema": names.schema,
+            "agreement": names.agreement,
+            "payment_profile": names.payment_profile,
+            "custom_profile": names.custom_profile,
+            "columns": names.renamed().collect::<Map<_, _>>(),
+        },
+    })
 }
 
 fn shown_engine(engine: Engine) -> Value {

@@ -1,7 +1,6 @@
 //! Expected payments: what is asked of the loan book, and which source counts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::NaiveDate;
 use compact_str::CompactString;
@@ -10,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::json::Text;
 use super::settings::{Expected, Fallback};
+use crate::config::daemon::Cache;
 use crate::engine::Key;
 use crate::engine::alert::Amount;
-use crate::engine::cache::Keyed;
+use crate::engine::cache::{Keyed, Policy};
 use crate::event::money::Exact;
 use crate::time::Month;
 
@@ -33,18 +33,26 @@ impl Keyed for Question {
     }
 }
 
-/// Profiles that were found change by the month or when somebody arranges something: five minutes late is soon enough.
-const FOUND: Duration = Duration::from_mins(5);
-/// Profiles that are not there yet can come any second.
-const MISSING: Duration = Duration::from_secs(5);
-
-/// How long an answer may be kept. An agreement that was opened in the month that is asked about, or later, is new: its
-/// custom profile may still come.
+/// What is kept of the loan book's answers: each as long as `cache` says, by whether it can be expected to change any moment.
 #[must_use]
-pub fn lives(question: &Question, answer: &Answer) -> Duration {
+pub fn policy(cache: Cache) -> Policy<Question, Answer> {
+    let Cache { found, missing, max_bytes, .. } = cache;
+    let lives = move |question: &Question, answer: &Answer| if may_change(question, answer) { missing } else { found };
+    Policy { lives: Box::new(lives), weighs, max_bytes }
+}
+
+/// An agreement that was opened in the month that is asked about, or later, is new: its custom profile may still come. So may
+/// any profile where there is none.
+fn may_change(question: &Question, answer: &Answer) -> bool {
     let is_new = answer.opened.is_some_and(|opened| opened >= question.month.first());
     let is_missing = answer.agreement.is_none() || (answer.custom.is_none() && answer.schedules.is_empty());
-    if is_new || is_missing { MISSING } else { FOUND }
+    is_new || is_missing
+}
+
+fn weighs(_: &Question, answer: &Answer) -> usize {
+    let text = |text: &Option<CompactString>| text.as_ref().filter(|text| text.is_heap_allocated()).map_or(0, |text| text.len());
+    let row = answer.agreement.as_ref().map_or(0, |row| text(&row.customer_number) + text(&row.borrowers));
+    row + answer.schedules.len() * size_of::<Schedule>()
 }
 
 /// What the loan book says. It holds for any rules: which types and fallbacks count is decided when judging, so a cached
@@ -180,6 +188,8 @@ impl Total {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::domains::lending::testing::{date, dec};
 
@@ -207,6 +217,30 @@ mod tests {
 
     fn found(amount: &str, source: Source, period: &str) -> (Option<String>, Source, Option<String>) {
         (Some(amount.into()), source, Some(period.into()))
+    }
+
+    #[test]
+    fn what_may_change_any_moment_lives_as_long_as_what_is_missing() {
+        let cache = Cache { found: Duration::from_mins(9), missing: Duration::from_secs(7), ..Cache::default() };
+        let lives = policy(cache).lives;
+        let question = Question { agreement: "A".into(), month: january() };
+        let found = Answer {
+            agreement: Some(AgreementRow::default()),
+            opened: Some(date("2025-12-31")),
+            schedules: [current("Pay", "1.00")].into(),
+            ..Answer::default()
+        };
+        assert_eq!(lives(&question, &found), cache.found);
+        assert_eq!(lives(&question, &Answer { opened: None, ..found.clone() }), cache.found);
+        for changing in [
+            Answer { opened: Some(date("2026-01-01")), ..found.clone() },
+            Answer { agreement: None, ..found.clone() },
+            Answer { schedules: Arc::default(), ..found.clone() },
+        ] {
+            assert_eq!(lives(&question, &changing), cache.missing, "{changing:?}");
+        }
+        let custom = Answer { schedules: Arc::default(), custom: Some(dec("1.00")), ..found };
+        assert_eq!(lives(&question, &custom), cache.found);
     }
 
     #[test]

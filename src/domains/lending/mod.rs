@@ -16,7 +16,9 @@ mod keying;
 pub mod profiles;
 mod rows;
 pub mod rules;
+mod schedules;
 pub mod settings;
+pub mod sqlserver;
 mod staging;
 #[cfg(test)]
 mod testing;

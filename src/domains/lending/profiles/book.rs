@@ -13,9 +13,9 @@ use super::relation::{Failure, Relation};
 use super::sql::{self, AGREEMENT, CUSTOM_PROFILE, PAYMENT_PROFILE};
 use super::{ProfilesError, cell};
 use crate::domains::lending::expected::{AgreementRow, Answer, Question, Schedule};
+use crate::domains::lending::schedules::{Schedules, TooLarge};
 use crate::engine::Key;
 use crate::event::KeyCase;
-use crate::event::money::Exact;
 use crate::io::sqlite::{Database, SqliteError};
 use crate::time::Month;
 
@@ -208,14 +208,6 @@ fn custom_amount(row: &Row<'_>) -> Result<Option<Decimal>, Failure> {
     Ok(Some(read(row, columns, 2, cell::amount)?.unwrap_or_default()))
 }
 
-/// The rows of one type so far.
-struct Sums {
-    schedule: Schedule,
-    current: Option<Sum>,
-    fallen_due: Option<Sum>,
-    next_due: Option<(NaiveDate, Sum)>,
-}
-
 /// What the rows of one agreement say about each of these months.
 fn schedules(
     payment_profile: &Relation,
@@ -223,97 +215,31 @@ fn schedules(
     number: &Key,
     months: Vec<Month>,
 ) -> Result<Vec<Vec<Schedule>>, Failure> {
-    let mut months: Vec<(Month, Vec<Sums>)> = months.into_iter().map(|month| (month, Vec::new())).collect();
-    payment_profile.rows(statement, number, |row| months.iter_mut().try_for_each(|(month, types)| add(row, *month, types)))?;
-    let of_month = |types: Vec<Sums>| {
-        let mut schedules = types.into_iter().map(Sums::schedule).collect::<Result<Vec<_>, _>>()?;
-        schedules.sort_unstable_by(|a, b| a.kind.cmp(&b.kind));
-        Ok(schedules)
-    };
-    months.into_iter().map(|(_, types)| of_month(types)).collect()
+    let mut months: Vec<Schedules> = months.into_iter().map(Schedules::of).collect();
+    payment_profile.rows(statement, number, |row| months.iter_mut().try_for_each(|month| add(row, month)))?;
+    let too_large =
+        |TooLarge| Failure::Cell { row: None, column: PAYMENT_PROFILE.columns[3], problem: "adds up to more than 28 digits" };
+    months.into_iter().map(|month| month.finish().map_err(too_large)).collect()
 }
 
-fn add(row: &Row<'_>, month: Month, types: &mut Vec<Sums>) -> Result<(), Failure> {
+fn add(row: &Row<'_>, month: &mut Schedules) -> Result<(), Failure> {
     let columns = PAYMENT_PROFILE.columns;
     let Some(date) = read(row, columns, 0, cell::date)? else { return Ok(()) };
-    let of = Month::of(date);
-    if of < month {
+    if month.is_past(date) {
         return Ok(());
     }
     let Some(fallen_due) = read(row, columns, 1, cell::bit)? else { return Ok(()) };
-    if of > month && fallen_due {
+    if !month.wants(date, fallen_due) {
         return Ok(());
     }
     let kind = match row.get_ref(3)? {
         ValueRef::Null => return Ok(()),
-        ValueRef::Text(kind) => std::str::from_utf8(kind).ok().map(|kind| kind.trim_end_matches(' ')),
+        ValueRef::Text(kind) => std::str::from_utf8(kind).ok(),
         _ => None,
     };
     let kind = kind.ok_or(Failure::Cell { row: row.get(0)?, column: columns[2], problem: "is not text" })?;
-    let sums = of_type(types, kind);
-    if of > month && sums.next_due.as_ref().is_some_and(|(earliest, _)| *earliest < date) {
-        return Ok(());
+    if let Some(sum) = month.sum_for(date, fallen_due, kind) {
+        sum.add(read(row, columns, 3, cell::amount)?);
     }
-
-    let amount = read(row, columns, 3, cell::amount)?;
-    let sum = if of > month {
-        match &mut sums.next_due {
-            Some((earliest, sum)) if *earliest == date => sum,
-            next_due => &mut next_due.insert((date, Sum::default())).1,
-        }
-    } else if fallen_due {
-        sums.fallen_due.get_or_insert_default()
-    } else {
-        sums.current.get_or_insert_default()
-    };
-    sum.add(amount);
     Ok(())
-}
-
-/// Types compare as agreement numbers do. Of several spellings the first in byte order stands for all, whatever the order
-/// of the rows.
-fn of_type<'t>(types: &'t mut Vec<Sums>, kind: &str) -> &'t mut Sums {
-    let place = types.iter().position(|sums| sums.schedule.kind.eq_ignore_ascii_case(kind)).unwrap_or_else(|| {
-        let schedule = Schedule { kind: kind.into(), ..Schedule::default() };
-        types.push(Sums { schedule, current: None, fallen_due: None, next_due: None });
-        types.len() - 1
-    });
-    let sums = &mut types[place];
-    if *kind < *sums.schedule.kind {
-        sums.schedule.kind = kind.into();
-    }
-    sums
-}
-
-impl Sums {
-    fn schedule(self) -> Result<Schedule, Failure> {
-        let total = |sum: Option<Sum>| sum.map(Sum::total).transpose();
-        let next_due = match self.next_due {
-            Some((date, sum)) => Some((date, sum.total()?)),
-            None => None,
-        };
-        Ok(Schedule { current: total(self.current)?, fallen_due: total(self.fallen_due)?, next_due, ..self.schedule })
-    }
-}
-
-/// Exact, with the most decimals of its addends. Like SQL's SUM it passes over null; unlike it, a sum of nulls alone is
-/// zero, since rows matched.
-#[derive(Default)]
-struct Sum {
-    exact: Exact,
-    scale: u32,
-}
-
-impl Sum {
-    fn add(&mut self, amount: Option<Decimal>) {
-        if let Some(amount) = amount {
-            self.exact = self.exact + amount.into();
-            self.scale = self.scale.max(amount.scale());
-        }
-    }
-
-    fn total(self) -> Result<Decimal, Failure> {
-        let problem = "adds up to more than 28 digits";
-        self.exact.to_decimal(self.scale).ok_or(Failure::Cell { row: None, column: PAYMENT_PROFILE.columns[3], problem })
-    }
 }

@@ -12,6 +12,7 @@ mod kept;
 mod relation;
 mod sql;
 mod timelines;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 
 use self::book::Book;
 pub use self::timelines::Timelines;
+pub use self::write::{ProfileWriter, WriteError};
 use super::expected::{Answer, Question};
 use crate::engine::lookup::{Lookup, LookupError};
 use crate::event::KeyCase;

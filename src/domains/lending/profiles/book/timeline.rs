@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use super::super::cell;
 use super::super::relation::Failure;
 use super::super::sql::PAYMENT_PROFILE;
-use super::{Sum, read};
+use super::read;
 use crate::domains::lending::expected::{AgreementRow, Answer, Schedule};
+use crate::domains::lending::schedules::Sum;
 use crate::event::money;
 use crate::time::{Month, day};
 

@@ -1,0 +1,304 @@
+//! A SQL Server as far as our driver and our T-SQL can tell: one that can be told to misbehave.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use tidewaiter::io::sentinel::{CapturedTransaction, Observer, ReplayClock, ResultSet, ScriptError, Sentinel};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_native_tls::TlsAcceptor;
+
+use crate::tds::{self, BATCH, CALL, HEADER, LOGIN, PRELOGIN};
+use crate::tls;
+
+pub(crate) const USER: &str = "tidewaiter";
+pub(crate) const PASSWORD: &str = "tide & time";
+
+/// Runs on a thread of its own until it is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    /// The authority that its certificate comes from, in PEM.
+    pub(crate) authority: String,
+    shared: Arc<Shared>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+struct Shared {
+    sentinel: Mutex<Sentinel>,
+    behaviour: Mutex<Behaviour>,
+    /// What was asked, login by login and statement by statement.
+    seen: Mutex<Vec<Seen>>,
+    tls: TlsAcceptor,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Login {
+        encrypted: bool,
+    },
+    Settings,
+    Shape,
+    /// With the number of parameters.
+    Expected(usize),
+    Other(String),
+}
+
+/// What it does other than it should.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Behaviour {
+    /// Answers the next so many statements with this error, and its class.
+    pub(crate) errors: Vec<(u32, u8)>,
+    /// Answers logins with this error.
+    pub(crate) login_error: Option<u32>,
+    /// Sends who logs in elsewhere.
+    pub(crate) route: Option<(String, u16)>,
+    pub(crate) refuses_to_encrypt: bool,
+    /// Waits before each answer.
+    pub(crate) delay: Duration,
+    /// What sys.databases says instead of 160.
+    pub(crate) compatibility_level: Option<u16>,
+    /// Closes the connection after so many bytes of the next answer to a statement.
+    pub(crate) cut_after: Option<usize>,
+    /// The same of the next copy of the whole book.
+    pub(crate) cut_export_after: Option<usize>,
+}
+
+/// A certificate for `localhost`, and its authority.
+struct Identity {
+    authority: String,
+    identity: native_tls::Identity,
+}
+
+fn identity() -> Identity {
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(authority, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let identity = native_tls::Identity::from_pkcs8(leaf.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+    Identity { authority: authority_pem, identity }
+}
+
+impl Server {
+    /// With these statements run on an empty database `Book`.
+    pub(crate) fn start(setup: &str) -> Self {
+        let Identity { authority, identity } = identity();
+        // as SQL Server has it within TDS: later versions go on shaking hands when they are done
+        let tls = native_tls::TlsAcceptor::builder(identity).max_protocol_version(Some(native_tls::Protocol::Tlsv12)).build();
+        let tls = tls.unwrap().into();
+        let now = NaiveDate::from_ymd_opt(2026, 3, 15).unwrap().and_hms_opt(9, 0, 0).unwrap();
+        let mut sentinel = Sentinel::new(ReplayClock::new(now)).unwrap();
+        run(&mut sentinel, "CREATE DATABASE Book;").unwrap();
+        sentinel.start_in(Some("Book"));
+        run(&mut sentinel, setup).unwrap();
+        let shared =
+            Arc::new(Shared { sentinel: Mutex::new(sentinel), behaviour: Mutex::default(), seen: Mutex::default(), tls });
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = Arc::clone(&shared);
+        runtime.spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let shared = Arc::clone(&accepting);
+                tokio::spawn(async move {
+                    // whoever leaves early is no concern of the server's
+                    let _ended = shared.serve(stream).await;
+                });
+            }
+        });
+        Self { address, authority, shared, runtime: Some(runtime) }
+    }
+
+    pub(crate) fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
+        change(&mut self.shared.behaviour.lock().unwrap());
+    }
+
+    /// Runs statements as somebody else does.
+    pub(crate) fn run(&self, sql: &str) {
+        run(&mut self.shared.sentinel.lock().unwrap(), sql).unwrap();
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    pub(crate) fn logins(&self) -> usize {
+        self.seen().iter().filter(|seen| matches!(seen, Seen::Login { .. })).count()
+    }
+
+    pub(crate) fn lookups(&self) -> usize {
+        self.seen().iter().filter(|seen| matches!(seen, Seen::Expected(_))).count()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+impl Shared {
+    fn behaviour(&self) -> Behaviour {
+        self.behaviour.lock().unwrap().clone()
+    }
+
+    fn saw(&self, seen: Seen) {
+        self.seen.lock().unwrap().push(seen);
+    }
+
+    async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        stream.set_nodelay(true)?;
+        let (kind, _) = message(&mut stream).await?;
+        assert_eq!(kind, PRELOGIN);
+        let encrypts = !self.behaviour().refuses_to_encrypt;
+        stream.write_all(&tds::prelogin(encrypts)).await?;
+        if !encrypts {
+            return self.session(stream, false).await;
+        }
+        self.session(tls::accept(&self.tls, stream).await?, true).await
+    }
+
+    async fn session(&self, mut stream: impl Stream, encrypted: bool) -> std::io::Result<()> {
+        let (kind, login) = message(&mut stream).await?;
+        assert_eq!(kind, LOGIN);
+        self.saw(Seen::Login { encrypted });
+        let Behaviour { login_error, route, .. } = self.behaviour();
+        if let Some((host, port)) = route {
+            return send(&mut stream, &tds::route(&host, port)).await;
+        }
+        let known = tds::credentials(&login) == (USER.to_owned(), PASSWORD.to_owned());
+        if let Some(number) = login_error.or((!known).then_some(18456)) {
+            let message = format!("Login failed for user '{}'.", tds::credentials(&login).0);
+            return send(&mut stream, &tds::error(number, 14, &message)).await;
+        }
+        send(&mut stream, &tds::welcome()).await?;
+        loop {
+            let (kind, body) = message(&mut stream).await?;
+            let call = match kind {
+                BATCH => tds::batch(&body),
+                CALL => tds::call(&body),
+                other => panic!("a message of type {other:#x}"),
+            };
+            self.saw(seen(&call));
+            let Behaviour { delay, compatibility_level, .. } = self.behaviour();
+            tokio::time::sleep(delay).await;
+            let is_settings = call.statement.trim_start().starts_with("SET ");
+            let planned = if is_settings { None } else { self.behaviour.lock().unwrap().errors.pop() };
+            let answer = match planned {
+                Some((number, class)) => tds::error(number, class, "row value FRH0000291"),
+                None if is_settings => {
+                    let mut answer = Vec::new();
+                    tds::done(0, &mut answer);
+                    answer
+                }
+                None => self.answer(&call, compatibility_level),
+            };
+            let is_copy = call.statement.contains("SELECT 1 AS done");
+            let cut = match &mut *self.behaviour.lock().unwrap() {
+                _ if is_settings => None,
+                behaviour if is_copy => behaviour.cut_export_after.take(),
+                behaviour => behaviour.cut_after.take(),
+            };
+            match cut {
+                Some(bytes) => {
+                    let packets = tds::packets(&answer);
+                    stream.write_all(&packets[..bytes.min(packets.len() - 1)]).await?;
+                    return stream.shutdown().await;
+                }
+                None => send(&mut stream, &answer).await?,
+            }
+        }
+    }
+
+    fn answer(&self, call: &tds::Call, compatibility_level: Option<u16>) -> Vec<u8> {
+        let mut sql = String::new();
+        for (name, value) in &call.parameters {
+            let value = value.as_ref().map_or("NULL".to_owned(), |value| format!("N'{}'", value.replace('\'', "''")));
+            sql.push_str(&format!("DECLARE {name} nvarchar(max) = {value};\n"));
+        }
+        sql.push_str(&call.statement);
+        if let Some(level) = compatibility_level {
+            sql = sql.replace("CAST(d.compatibility_level AS int)", &level.to_string());
+            assert!(level >= 130 || !sql.contains("OPENJSON"), "an old server knows no OPENJSON");
+        }
+        let mut answer = Vec::new();
+        match run(&mut self.sentinel.lock().unwrap(), &sql) {
+            Ok(sets) => {
+                for (at, set) in sets.iter().enumerate() {
+                    tds::result(set, at + 1 < sets.len(), &mut answer);
+                }
+                if sets.is_empty() {
+                    tds::done(0, &mut answer);
+                }
+            }
+            Err(error) => {
+                let number = error.number.and_then(|number| u32::try_from(number).ok()).unwrap_or(102);
+                answer.extend(tds::error(number, 16, &error.message));
+            }
+        }
+        answer
+    }
+}
+
+fn seen(call: &tds::Call) -> Seen {
+    let statement = &call.statement;
+    if statement.starts_with("/* tidewaiter: expected payments */") {
+        Seen::Expected(call.parameters.len())
+    } else if statement.starts_with("/* tidewaiter: shape */") {
+        Seen::Shape
+    } else if statement.trim_start().starts_with("SET ") {
+        Seen::Settings
+    } else {
+        Seen::Other(statement.clone())
+    }
+}
+
+#[derive(Default)]
+struct Sets(Vec<ResultSet>);
+
+impl Observer for Sets {
+    fn rows(&mut self, rows: &ResultSet) {
+        self.0.push(rows.clone());
+    }
+
+    fn committed(&mut self, _: CapturedTransaction) {}
+}
+
+fn run(sentinel: &mut Sentinel, sql: &str) -> Result<Vec<ResultSet>, ScriptError> {
+    let script = sentinel.parse("batch", sql).map_err(|errors| errors.into_iter().next().unwrap())?;
+    let mut sets = Sets::default();
+    sentinel.run(&script, &mut sets)?;
+    Ok(sets.0)
+}
+
+/// The next message, its packets put together.
+async fn message(stream: &mut impl Stream) -> std::io::Result<(u8, Vec<u8>)> {
+    let mut body = Vec::new();
+    loop {
+        let mut header = [0; HEADER];
+        stream.read_exact(&mut header).await?;
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]])) - HEADER;
+        let begun = body.len();
+        body.resize(begun + length, 0);
+        stream.read_exact(&mut body[begun..]).await?;
+        if header[1] & 1 == 1 {
+            return Ok((header[0], body));
+        }
+    }
+}
+
+async fn send(stream: &mut impl Stream, tokens: &[u8]) -> std::io::Result<()> {
+    stream.write_all(&tds::packets(tokens)).await?;
+    stream.flush().await
+}
