@@ -40,7 +40,9 @@ impl Open {
         let Self { book, kept } = self;
         // Three short loops instead of one long one: nearly every step goes to memory that was not used for long, and a
         // processor waits for several at once only if little lies between them.
-        questions.iter().for_each(|question| kept.renew(&question.agreement));
+        for question in questions {
+            kept.renew(&question.agreement);
+        }
         let find = |question: &Question| kept.get(&question.agreement).filter(|timeline| timeline.covers(question.month));
         let found: Vec<Option<&Timeline>> = questions.iter().map(find).collect();
         let mut answers = Vec::with_capacity(questions.len());
