@@ -10,8 +10,8 @@ use crate::server::{Seen, Server};
 /// Everything that rows can be like, and questions of every kind about them.
 fn odd_book() -> (Book, Vec<Question>) {
     let mut book = Book::default();
-    let numbers = ["FRH1", "frh2", "FRH3 ", "O'BRIEN", "A \"B\" ]", "É1", "X", "TWENTY-CHARACTERS-1234"];
-    for number in &numbers[..7] {
+    let numbers = ["FRH1", "frh2", "FRH3 ", "O'BRIEN", "A \"B\" ]", "É1", "X"];
+    for number in &numbers {
         book.agreement(number, if *number == "X" { "NULL" } else { "'2026-01-05'" });
     }
     for (number, amount, on_going, deleted) in

@@ -25,7 +25,7 @@ use crate::proxy::{Mode, Proxy};
 
 const TOPIC: &str = "s.Book.dbo.Transaction";
 const MOVEMENTS: usize = 240;
-/// A day later, so that every one expires before the next but thirty.
+/// Noon of 2026-02-03.
 const FIRST_MS: i64 = 1_770_120_000_000;
 
 /// Payments of twice what is expected, a second apart, each of another agreement; every tenth of one without a profile.

@@ -81,6 +81,7 @@ pub(crate) fn route(host: &str, port: u16) -> Vec<u8> {
 
 /// ERROR, and the end of the batch.
 pub(crate) fn error(number: u32, class: u8, message: &str) -> Vec<u8> {
+    const FAILED: u16 = 2;
     let mut body = number.to_le_bytes().to_vec();
     body.extend([1, class]);
     put16(&mut body, u16::try_from(message.encode_utf16().count()).unwrap());
@@ -89,7 +90,6 @@ pub(crate) fn error(number: u32, class: u8, message: &str) -> Vec<u8> {
     body.extend(1_u32.to_le_bytes());
     let mut out = Vec::new();
     token(0xAA, &body, &mut out);
-    const FAILED: u16 = 2;
     done(FAILED, &mut out);
     out
 }
@@ -180,10 +180,10 @@ fn text(utf16: &[u8]) -> String {
 }
 
 pub(crate) fn call(body: &[u8]) -> Call {
+    const EXECUTE_SQL: u16 = 10;
     let mut reader = Reader(body);
     let headers = reader.u32() as usize;
     reader.bytes(headers - 4);
-    const EXECUTE_SQL: u16 = 10;
     assert_eq!((reader.u16(), reader.u16()), (u16::MAX, EXECUTE_SQL), "sp_executesql by its number");
     let _flags = reader.u16();
     let mut values = Vec::new();
