@@ -118,7 +118,12 @@ impl Connection {
 
     pub(super) fn producer(&self) -> ClientConfig {
         let mut config = self.client(
-            &[("compression.type", "lz4"), ("linger.ms", "1")],
+            &[
+                ("compression.type", "lz4"),
+                ("linger.ms", "1"),
+                // a topic that is gone shows as such, before the transaction's time-out shows as another error
+                ("topic.metadata.propagation.max.ms", "3000"),
+            ],
             &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")],
         );
         config.set("transactional.id", self.transactional_id());

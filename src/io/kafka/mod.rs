@@ -15,6 +15,7 @@ mod changelog;
 pub mod client;
 mod failpoint;
 mod fate;
+mod gone;
 pub mod letters;
 pub mod mock;
 mod patience;

@@ -11,7 +11,7 @@ use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::KafkaSource;
@@ -123,11 +123,13 @@ struct Transactions {
 struct Failed {
     step: Step,
     error: KafkaError,
+    /// Where a record was not taken.
+    topic: Option<String>,
 }
 
 impl Step {
     fn failed(self) -> impl FnOnce(KafkaError) -> Failed {
-        move |error| Failed { step: self, error }
+        move |error| Failed { step: self, error, topic: None }
     }
 }
 
@@ -138,10 +140,11 @@ impl Transactions {
 
     fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
         let Err(failed) = self.attempt(batch) else { return Ok(()) };
-        let Failed { step, error } = failed;
+        let Failed { step, error, topic } = failed;
         let fate = fate::fate(step, &error);
         tracing::debug!(?step, %error, ?fate, "transaction failed");
-        let detail = format!("{}: {error}", step.text());
+        let topic = topic.map(|topic| format!(" to {topic}")).unwrap_or_default();
+        let detail = format!("{}{topic}: {error}", step.text());
         // retries happen where the call is made; one that is left has run out of time
         match fate {
             Fate::Renew => self.producer = None,
@@ -161,7 +164,7 @@ impl Transactions {
         if self.producer.is_none() {
             match self.connect() {
                 Ok(producer) => self.producer = Some(producer),
-                Err(Failed { step, error }) => {
+                Err(Failed { step, error, .. }) => {
                     let why = Some(format!("{}: {error}", step.text()));
                     // nobody may be listening any more
                     pages.blocking_send(Ok(Some(RestorePage { delayed: why, ..RestorePage::default() }))).ok();
@@ -215,10 +218,13 @@ impl Transactions {
         retried(Step::Offsets, send_offsets)?;
         failpoint!("offsets.after");
         producer.flush(OPERATION).map_err(Step::Flush.failed())?;
-        if let Some(error) = producer.context().take_failure() {
+        if let Some(Refused { error, topic }) = producer.context().take_failure() {
             // a record that was purged fell with its transaction; the next call says why that fell
             let cause = if is_purge(&error) { send_offsets().err() } else { None };
-            return Err(Failed { step: Step::Flush, error: cause.unwrap_or(error) });
+            return Err(match cause {
+                Some(error) => Failed { step: Step::Flush, error, topic: None },
+                None => Failed { step: Step::Flush, error, topic: Some(topic) },
+            });
         }
         failpoint!("commit.before");
         // the request goes out within the call, which gives up waiting for the answer
@@ -227,7 +233,7 @@ impl Transactions {
             if fate::fate(Step::Commit, &error) == Fate::Renew {
                 self.doubt = Some((Arc::clone(batch), tag));
             }
-            Failed { step: Step::Commit, error }
+            Failed { step: Step::Commit, error, topic: None }
         })?;
         failpoint!("commit.acknowledged");
         Ok(())
@@ -268,7 +274,7 @@ fn retried(step: Step, call: impl Fn() -> KafkaResult<()>) -> Result<(), Failed>
             Err(error) if fate::fate(step, &error) == Fate::Retry && start.elapsed() < OPERATION => {
                 thread::sleep(Duration::from_millis(50));
             }
-            Err(error) => return Err(Failed { step, error }),
+            Err(error) => return Err(Failed { step, error, topic: None }),
         }
     }
 }
@@ -289,7 +295,9 @@ fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
                 producer.poll(Duration::from_millis(10));
                 record = refused;
             }
-            Err((error, _)) => return Err(Failed { step: Step::Produce, error }),
+            Err((error, refused)) => {
+                return Err(Failed { step: Step::Produce, error, topic: Some(refused.topic.to_owned()) });
+            }
         }
     }
 }
@@ -362,7 +370,7 @@ impl Step {
             Self::Begin => "cannot begin a transaction",
             Self::Produce => "cannot produce",
             Self::Offsets => "cannot add offsets to the transaction",
-            Self::Flush => "not acknowledged",
+            Self::Flush => "records not acknowledged",
             Self::Commit => "cannot commit the transaction",
             Self::Abort => "cannot abort the transaction",
         }
@@ -371,10 +379,15 @@ impl Step {
 
 /// Remembers the first record of a transaction that was not acknowledged.
 #[derive(Default)]
-struct Deliveries(Mutex<Option<KafkaError>>);
+struct Deliveries(Mutex<Option<Refused>>);
+
+struct Refused {
+    error: KafkaError,
+    topic: String,
+}
 
 impl Deliveries {
-    fn take_failure(&self) -> Option<KafkaError> {
+    fn take_failure(&self) -> Option<Refused> {
         self.0.lock().expect("no thread panics while it holds this lock").take()
     }
 }
@@ -394,8 +407,9 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.0.lock().expect("no thread panics while it holds this lock").get_or_insert_with(|| error.clone());
+        if let Err((error, record)) = result {
+            let mut first = self.0.lock().expect("no thread panics while it holds this lock");
+            first.get_or_insert_with(|| Refused { error: error.clone(), topic: record.topic().to_owned() });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The input topics: a consumer on a thread of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use super::failpoint::failpoint;
 use super::fate;
 use super::patience::{ATTEMPT, PAUSE};
 use super::shelf::{Shelf, wait_for_release};
-use super::{sharing, statistics};
+use super::{gone, sharing, statistics};
 use crate::engine::Partition;
 use crate::engine::ports::{OwnedRecord, Polled, Source, SourceError, Standing};
 use crate::event::{Origin, Topic};
@@ -184,6 +184,8 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
         }
     }
     let mut complaint = None;
+    // topics that were there
+    let mut known = BTreeSet::new();
     let mut unknown_ends = Vec::new();
     // when to ask again what was not answered
     let mut next_attempt = Instant::now();
@@ -191,7 +193,10 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
         let start = Instant::now();
         match consumer.poll(POLL) {
             Some(Ok(message)) => receive(consumer, shelf, &message),
-            Some(Err(error)) => complain(error, &mut complaint, shelf)?,
+            Some(Err(error)) => {
+                gone::look(consumer, shelf, &error, &known)?;
+                complain(error, &mut complaint, shelf)?;
+            }
             // a poll that a rebalance cut short says nothing about the queue
             None if start.elapsed() >= POLL => shelf.is_drained(),
             None => {}
@@ -206,7 +211,10 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
         }
         if shelf.begins() && start >= next_attempt {
             match begin(consumer, connection) {
-                Ok(()) => shelf.has_begun(),
+                Ok(()) => {
+                    shelf.has_begun();
+                    known.extend(shelf.standings().into_iter().map(|standing| standing.partition.topic));
+                }
                 Err(NotBegun::Stop(error)) => return Err(error),
                 Err(NotBegun::Later(why)) => {
                     tracing::warn!(why, "partitions are assigned, but reading does not begin yet");

@@ -19,7 +19,10 @@ fn brokers_that_are_stopped_and_killed_in_turn_lose_nothing_and_tell_nothing_twi
     let cluster = Arc::new(Cluster::start(3, "faults-three").unwrap());
     let mut course = Course::new(Stage::on(Arc::clone(&cluster), "bounces"), shape(2 * rounds * 1_500 + 3_000));
     course.properties.insert("transaction.timeout.ms", "20000".to_owned());
-    course.produce_all();
+    // it is produced meanwhile, so that there is something to do at each of them
+    course.max_idle = "5s";
+    let piece = course.yardstick.written.len() / (2 * rounds + 2);
+    course.produce(piece);
     course.start(0);
     course.start(1);
     advance(&mut course, 200);
@@ -29,6 +32,7 @@ fn brokers_that_are_stopped_and_killed_in_turn_lose_nothing_and_tell_nothing_twi
         leaders.look();
         let broker = 1 + round / 2 % 3;
         let hard = round % 2 == 0;
+        course.produce(piece * (round + 2));
         if hard { cluster.kill_broker(broker) } else { cluster.stop_broker(broker) }.unwrap();
         advance(&mut course, 300);
         leaders.look();
@@ -40,6 +44,7 @@ fn brokers_that_are_stopped_and_killed_in_turn_lose_nothing_and_tell_nothing_twi
     }
     eprintln!("partitions changed their leader {} times, coordinators {} times", leaders.moves, leaders.coordinators);
     assert!(leaders.moves >= rounds && leaders.coordinators >= rounds);
+    course.produce_all();
     course.finish();
 }
 
