@@ -5,11 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod away;
 mod brokers;
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
 mod letters;
+mod memory;
 #[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
 mod proxy;
