@@ -198,13 +198,14 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
         if shelf.take_rewind() {
             // a membership that is over shows within this, and its revocation comes first
             thread::sleep(REWIND);
-            if consumer.assignment().map_err(|error| failure("cannot read the assignment", &error))?.count() > 0 {
-                shelf.begin();
+            let assigned = consumer.assignment().map_err(|error| failure("cannot read the assignment", &error))?;
+            if assigned.count() > 0 {
+                take_over(consumer, &assigned)?;
             }
             continue;
         }
-        if shelf.begins() && start >= next_attempt {
-            match begin(consumer, connection) {
+        if let Some(partitions) = shelf.begins().filter(|_| start >= next_attempt) {
+            match begin(consumer, connection, &partitions) {
                 Ok(()) => shelf.has_begun(),
                 Err(NotBegun::Stop(error)) => return Err(error),
                 Err(NotBegun::Later(why)) => {
@@ -298,15 +299,21 @@ fn list(partitions: &[Partition]) -> TopicPartitionList {
 
 /// Takes an assignment. Where to begin is asked outside of a rebalance, during which nothing else can be done: a broker that
 /// does not answer must hold up neither the next rebalance nor a shutdown.
+///
+/// Until then librdkafka is given nothing to read. It must not be given the partitions' ends: it repeats the look-up of a
+/// logical offset although the partition was given another position meanwhile, and would go on from the end
+/// (`rd_kafka_toppar_handle_Offset`, "outdated offset response").
 fn take_over(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<(), SourceError> {
-    let mut anywhere = TopicPartitionList::new();
-    for element in partitions.elements() {
-        anywhere
-            .add_partition_offset(element.topic(), element.partition(), Offset::End)
-            .map_err(|error| failure("cannot name a position", &error))?;
-    }
-    consumer.context().shelf.begin();
-    consumer.assign(&anywhere).map_err(|error| failure("cannot take the assignment", &error))
+    consumer.context().shelf.begin(partitions_of(partitions));
+    consumer.assign(&TopicPartitionList::new()).map_err(|error| failure("cannot take the assignment", &error))
+}
+
+fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
+    let partition = |element: &TopicPartitionListElem<'_>| Partition {
+        topic: Topic::intern(element.topic()),
+        partition: element.partition(),
+    };
+    list.elements().iter().map(partition).collect()
 }
 
 /// Why reading does not begin.
@@ -330,10 +337,10 @@ impl NotBegun {
 ///
 /// The position is always named: were it left to `auto.offset.reset`, a position that retention has overtaken would be
 /// skipped without a word.
-fn begin(consumer: &BaseConsumer<Context>, connection: &Connection) -> Result<(), NotBegun> {
+fn begin(consumer: &BaseConsumer<Context>, connection: &Connection, partitions: &[Partition]) -> Result<(), NotBegun> {
     let Context { shelf, subscription } = consumer.context().as_ref();
     let stop = |what: &'static str| move |error: KafkaError| NotBegun::Stop(failure(what, &error));
-    let assigned = consumer.assignment().map_err(stop("cannot read the assignment"))?;
+    let assigned = list(partitions);
     let committed = match assigned.count() {
         0 => assigned,
         _ => committed_offsets(consumer, assigned, ATTEMPT)
