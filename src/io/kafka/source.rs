@@ -350,12 +350,17 @@ fn begin(consumer: &BaseConsumer<Context>, connection: &Connection, partitions: 
     let mut positions = TopicPartitionList::new();
     for element in committed.elements() {
         let is_data = subscription.topics.iter().any(|topic| topic == element.topic());
-        let start = match (is_data, subscription.start) {
-            (true, Start::Earliest) => Offset::Beginning,
-            (true, Start::Latest) | (false, _) => Offset::End,
-        };
         let committed = Some(element.offset()).filter(|offset| is_data && matches!(offset, Offset::Offset(_)));
-        let position = committed.unwrap_or(start);
+        let position = match (committed, subscription.start) {
+            (Some(position), _) => position,
+            // as a number: see `take_over`; and librdkafka's own look-up ends at the first error that it does not know
+            (None, start) if is_data => {
+                let ends = consumer.fetch_watermarks(element.topic(), element.partition(), ATTEMPT);
+                let (low, high) = ends.map_err(|error| NotBegun::of("cannot find the ends of a partition", &error))?;
+                Offset::Offset(if start == Start::Latest { high } else { low })
+            }
+            (None, _) => Offset::End,
+        };
         positions.add_partition_offset(element.topic(), element.partition(), position).map_err(stop("cannot name a position"))?;
         if is_data {
             let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
