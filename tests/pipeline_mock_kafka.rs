@@ -316,6 +316,29 @@ async fn refusals_that_pass_cost_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn committed_offsets_and_ends_that_are_not_told_at_first_are_asked_for_again() {
+    use RDKafkaRespErr as Error;
+    for (request, error) in [
+        (RDKafkaApiKey::OffsetFetch, Error::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS),
+        (RDKafkaApiKey::OffsetFetch, Error::RD_KAFKA_RESP_ERR_UNKNOWN),
+        (RDKafkaApiKey::ListOffsets, Error::RD_KAFKA_RESP_ERR_UNKNOWN),
+        (RDKafkaApiKey::ListOffsets, Error::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR),
+    ] {
+        let (broker, result) = drain_although(request, &[error; 6]).await;
+        result.unwrap();
+        assert_eq!(alerts(&broker, 20), sorted(expected(20)), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_to_the_group_that_are_missing_stop_with_a_hint() {
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    let (_broker, result) = drain_although(RDKafkaApiKey::OffsetFetch, &[error]).await;
+    let error = result.unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("grant Read on the consumer group")), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_generation_that_is_over_has_the_batch_read_again() {
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
     let (broker, result) = drain_although(RDKafkaApiKey::TxnOffsetCommit, &[error]).await;

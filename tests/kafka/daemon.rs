@@ -49,6 +49,13 @@ impl Daemon {
         assert!(status.success(), "{status}\n{}", self.log());
     }
 
+    /// The most that was ever resident, in MiB.
+    pub(crate) fn peak_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
     /// Waits until it ends by itself, and gives its exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         let start = Instant::now();
@@ -191,7 +198,7 @@ fn the_daemon_commits_exactly_the_alerts_of_the_backtest_on_the_same_records() {
 /// Topics of openings, each of which is one alert, whatever came before.
 pub(crate) struct Openings {
     pub(crate) stage: Stage,
-    agreements: String,
+    pub(crate) agreements: String,
     alerts: String,
     pub(crate) config: String,
     folder: TempDir,

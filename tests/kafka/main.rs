@@ -5,12 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod away;
 mod brokers;
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
 mod faults;
 mod letters;
+mod memory;
 #[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
 mod proxy;

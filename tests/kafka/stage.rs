@@ -184,7 +184,14 @@ impl Stage {
         for partition in metadata.topics()[0].partitions() {
             partitions.add_partition(topic, partition.id());
         }
-        let committed = consumer.committed_offsets(partitions, PATIENCE).unwrap();
+        let start = Instant::now();
+        let committed = loop {
+            match consumer.committed_offsets(partitions.clone(), PATIENCE) {
+                Ok(committed) => break committed,
+                // a group that is new has its coordinator only after a moment
+                Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
+            }
+        };
         let entry = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
             let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
             Some((element.partition(), (offset, element.metadata().to_owned())))

@@ -37,8 +37,8 @@ struct State {
     error: Option<SourceError>,
     /// The poll thread shall begin anew from what is committed.
     rewind: bool,
-    /// Partitions were taken over, and it is yet to be found out where to begin in them.
-    begins: bool,
+    /// Partitions that were taken over, and of which it is yet to be found out where to begin.
+    begins: Option<Vec<Partition>>,
     /// The poll thread shall read these from here on.
     resume: BTreeMap<Partition, i64>,
     /// The poll thread shall find out how far partitions go.
@@ -99,7 +99,7 @@ impl Shelf {
         let (released, receiver) = oneshot::channel();
         self.change(|state| {
             let partitions = std::mem::take(&mut state.lanes).into_keys().collect();
-            state.begins = false;
+            state.begins = None;
             state.revoking = true;
             state.events.push_back(Polled::Revoked(Revocation { partitions, lost, released: Some(released) }));
         });
@@ -217,18 +217,18 @@ impl Shelf {
     }
 
     /// Partitions were taken over. Until it is known where to begin, what comes of them finds no place here.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, partitions: Vec<Partition>) {
         let mut state = self.lock();
         state.lanes.clear();
-        state.begins = true;
+        state.begins = Some(partitions);
     }
 
-    pub(super) fn begins(&self) -> bool {
-        self.lock().begins
+    pub(super) fn begins(&self) -> Option<Vec<Partition>> {
+        self.lock().begins.clone()
     }
 
     pub(super) fn has_begun(&self) {
-        self.lock().begins = false;
+        self.lock().begins = None;
     }
 
     pub(super) fn take_rewind(&self) -> bool {

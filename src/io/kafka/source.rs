@@ -204,13 +204,14 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
         if shelf.take_rewind() {
             // a membership that is over shows within this, and its revocation comes first
             thread::sleep(REWIND);
-            if consumer.assignment().map_err(|error| failure("cannot read the assignment", &error))?.count() > 0 {
-                shelf.begin();
+            let assigned = consumer.assignment().map_err(|error| failure("cannot read the assignment", &error))?;
+            if assigned.count() > 0 {
+                take_over(consumer, &assigned)?;
             }
             continue;
         }
-        if shelf.begins() && start >= next_attempt {
-            match begin(consumer, connection) {
+        if let Some(partitions) = shelf.begins().filter(|_| start >= next_attempt) {
+            match begin(consumer, connection, &partitions) {
                 Ok(()) => {
                     shelf.has_begun();
                     known.extend(shelf.standings().into_iter().map(|standing| standing.partition.topic));
@@ -307,16 +308,22 @@ fn list(partitions: &[Partition]) -> TopicPartitionList {
 
 /// Takes an assignment. Where to begin is asked outside of a rebalance, during which nothing else can be done: a broker that
 /// does not answer must hold up neither the next rebalance nor a shutdown.
+///
+/// Until then librdkafka is given nothing to read. It must not be given the partitions' ends: it repeats the look-up of a
+/// logical offset although the partition was given another position meanwhile, and would go on from the end
+/// (`rd_kafka_toppar_handle_Offset`, "outdated offset response").
 fn take_over(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<(), SourceError> {
-    let mut anywhere = TopicPartitionList::new();
-    for element in partitions.elements() {
-        anywhere
-            .add_partition_offset(element.topic(), element.partition(), Offset::End)
-            .map_err(|error| failure("cannot name a position", &error))?;
-    }
     failpoint!("assign.before");
-    consumer.context().shelf.begin();
-    consumer.assign(&anywhere).map_err(|error| failure("cannot take the assignment", &error))
+    consumer.context().shelf.begin(partitions_of(partitions));
+    consumer.assign(&TopicPartitionList::new()).map_err(|error| failure("cannot take the assignment", &error))
+}
+
+fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
+    let partition = |element: &TopicPartitionListElem<'_>| Partition {
+        topic: Topic::intern(element.topic()),
+        partition: element.partition(),
+    };
+    list.elements().iter().map(partition).collect()
 }
 
 /// Why reading does not begin.
@@ -340,10 +347,10 @@ impl NotBegun {
 ///
 /// The position is always named: were it left to `auto.offset.reset`, a position that retention has overtaken would be
 /// skipped without a word.
-fn begin(consumer: &BaseConsumer<Context>, connection: &Connection) -> Result<(), NotBegun> {
+fn begin(consumer: &BaseConsumer<Context>, connection: &Connection, partitions: &[Partition]) -> Result<(), NotBegun> {
     let Context { shelf, subscription } = consumer.context().as_ref();
     let stop = |what: &'static str| move |error: KafkaError| NotBegun::Stop(failure(what, &error));
-    let assigned = consumer.assignment().map_err(stop("cannot read the assignment"))?;
+    let assigned = list(partitions);
     let committed = match assigned.count() {
         0 => assigned,
         _ => committed_offsets(consumer, assigned, ATTEMPT)
@@ -353,12 +360,17 @@ fn begin(consumer: &BaseConsumer<Context>, connection: &Connection) -> Result<()
     let mut positions = TopicPartitionList::new();
     for element in committed.elements() {
         let is_data = subscription.topics.iter().any(|topic| topic == element.topic());
-        let start = match (is_data, subscription.start) {
-            (true, Start::Earliest) => Offset::Beginning,
-            (true, Start::Latest) | (false, _) => Offset::End,
-        };
         let committed = Some(element.offset()).filter(|offset| is_data && matches!(offset, Offset::Offset(_)));
-        let position = committed.unwrap_or(start);
+        let position = match (committed, subscription.start) {
+            (Some(position), _) => position,
+            // as a number: see `take_over`; and librdkafka's own look-up ends at the first error that it does not know
+            (None, start) if is_data => {
+                let ends = consumer.fetch_watermarks(element.topic(), element.partition(), ATTEMPT);
+                let (low, high) = ends.map_err(|error| NotBegun::of("cannot find the ends of a partition", &error))?;
+                Offset::Offset(if start == Start::Latest { high } else { low })
+            }
+            (None, _) => Offset::End,
+        };
         positions.add_partition_offset(element.topic(), element.partition(), position).map_err(stop("cannot name a position"))?;
         if is_data {
             let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
