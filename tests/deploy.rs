@@ -150,6 +150,26 @@ fn every_configuration_loads() {
     }
 }
 
+/// In the order of sql/init, the scripts that may be run again a second time; and what they make raises what it must.
+#[test]
+fn the_stacks_database_is_made_by_scripts_that_run() {
+    let init = text("deploy/sql/init");
+    let scripts: Vec<_> = init.lines().filter_map(|line| line.trim().strip_prefix("run ")).collect();
+    assert_eq!(scripts.first(), Some(&"schema.sql"));
+    let again = scripts.iter().filter(|script| **script != "seed.sql");
+    let mut replay = Command::cargo_bin("tidewaiter").unwrap();
+    replay.current_dir(root()).arg("replay");
+    for script in scripts.iter().chain(again) {
+        replay.arg("--setup").arg(format!("deploy/sql/{script}"));
+    }
+    replay.args(["test-events/03-lump-sum.sql", "--at", "2026-03-15T09:00"]);
+    replay.envs([("TIDEWAITER_DB_PASSWORD", "of-a-test"), ("DEBEZIUM_DB_PASSWORD", "of-a-test")]);
+    let Output { status, stdout, stderr } = replay.output().unwrap();
+    let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+    assert!(status.success() && scripts.len() > 5, "{scripts:?}: {said}");
+    assert!(said.contains("R1 FRM0001544, R2 FRM0001544"), "{said}");
+}
+
 /// kustomize reads no file from outside its folder.
 #[test]
 fn kubernetes_has_the_shipped_rules() {

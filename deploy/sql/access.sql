@@ -15,7 +15,7 @@ GRANT SELECT ON OBJECT::dbo.Agreement TO tidewaiter_reader;
 GRANT SELECT ON OBJECT::dbo.PaymentProfile TO tidewaiter_reader;
 GRANT SELECT ON OBJECT::dbo.CustomProfile TO tidewaiter_reader;
 -- Bank details are of no use to it: a mistake in a query, or a stolen password, must not show them.
-DENY SELECT ON OBJECT::dbo.Agreement (AgreementBankSortCode, AgreementBankAccountNumber, AgreementBankAccountName) TO tidewaiter_reader;
+DENY SELECT (AgreementBankSortCode, AgreementBankAccountNumber, AgreementBankAccountName) ON OBJECT::dbo.Agreement TO tidewaiter_reader;
 GO
 
 -- Debezium: the two captured tables and their change tables. The role cdc_reader is what sp_cdc_enable_table was given.
