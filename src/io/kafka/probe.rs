@@ -109,6 +109,7 @@ pub fn may_use_group(connection: &Connection, topic: &str) -> Result<(), SourceE
 
 /// Whether transactions can be had, under a transactional id of this process that no daemon has. `None` where the daemon's id
 /// is a fixed one: to try it would be to take it away.
+#[must_use]
 pub fn may_use_transactions(connection: &Connection) -> Option<Result<(), SourceError>> {
     if connection.instance_id.is_some() {
         return None;

@@ -104,9 +104,8 @@ impl Connector {
     async fn routed(&self, name: &str) -> Result<Connection, SqlServerError> {
         let (mut host, mut port) = (self.config.host.clone(), self.config.port);
         for hop in 1.. {
-            let connected = match self.settings(&host, port)? {
-                (config, address) => open(config, address).await,
-            };
+            let (config, address) = self.settings(&host, port)?;
+            let connected = open(config, address).await;
             match connected {
                 Ok(client) => {
                     let now = Instant::now();

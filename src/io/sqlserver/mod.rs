@@ -133,7 +133,8 @@ impl SqlServer {
             create: None,
             recycle: None,
         };
-        let object = self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
+        // on the heap: making a connection, TLS and all, is a future of 24 KB
+        let object = Box::pin(self.pool.timeout_get(&timeouts)).await.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(TimeoutType::Wait) => SqlServerError::late(&self.name(), "spare a connection"),
             error => SqlServerError::late(&self.name(), &format!("give a connection ({error})")),
@@ -145,7 +146,8 @@ impl SqlServer {
 
     /// A connection of one's own, for statements that belong together or last long.
     pub async fn session(&self) -> Result<Session, SqlServerError> {
-        Ok(Session::new(Connector::new(self.config.clone()).connect().await?, self.config.clone()))
+        let connection = Box::pin(Connector::new(self.config.clone()).connect()).await?;
+        Ok(Session::new(connection, self.config.clone()))
     }
 
     async fn within<T>(

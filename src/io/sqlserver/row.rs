@@ -28,8 +28,13 @@ impl ResultSet {
         let columns = columns.iter().map(|column| match column.column_type() {
             ColumnType::Money | ColumnType::Money4 => Column::Money,
             ColumnType::Float4 | ColumnType::Float8 | ColumnType::Floatn => Column::Float,
-            ColumnType::Decimaln | ColumnType::Numericn => Column::Exact,
-            ColumnType::Int1 | ColumnType::Int2 | ColumnType::Int4 | ColumnType::Int8 | ColumnType::Intn => Column::Exact,
+            ColumnType::Decimaln
+            | ColumnType::Numericn
+            | ColumnType::Int1
+            | ColumnType::Int2
+            | ColumnType::Int4
+            | ColumnType::Int8
+            | ColumnType::Intn => Column::Exact,
             _ => Column::Other,
         });
         Self { columns: columns.collect(), rows: Vec::new() }
