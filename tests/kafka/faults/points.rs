@@ -23,9 +23,7 @@ const OF_LEAVING: [&str; 2] = ["revoke.before", "revoke.after"];
 #[test]
 #[ignore = "needs Java and Maven: cargo xtask test"]
 fn a_member_that_is_killed_at_any_step_loses_nothing_and_tells_nothing_twice() {
-    if cfg!(not(feature = "failpoints")) {
-        panic!("fail points are not compiled in: cargo xtask test does it");
-    }
+    assert!(are_compiled_in(), "fail points are not compiled in: cargo xtask test does it");
     let rounds = times(1, 20);
     let points = OF_BATCHES.len() + OF_STARTS.len() + OF_LEAVING.len();
     let mut course = Course::new(Stage::new("points"), shape(rounds * points * 600));
@@ -56,6 +54,10 @@ fn a_member_that_is_killed_at_any_step_loses_nothing_and_tells_nothing_twice() {
     }
     course.start(0);
     course.finish();
+}
+
+fn are_compiled_in() -> bool {
+    cfg!(feature = "failpoints")
 }
 
 fn die_at(course: &mut Course, place: usize, point: &str, time: usize) {
