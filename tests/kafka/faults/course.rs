@@ -119,10 +119,10 @@ impl Course {
             "rules = {:?}\n[source]\ntopics = [{transactions:?}, {agreements:?}]\n[alerts]\ntopic = {:?}\n[dead_letters]\ntopic = {:?}\n\
              [expected]\nprofiles = {:?}\n[engine]\nbatch_records = 100\nbatch_age = \"5ms\"\n[ops]\nlisten = \"off\"\n\
              [merge]\nmax_idle = {:?}\n[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n",
-            self.yardstick.rules,
+            self.yardstick.rules.to_str().unwrap(),
             name("alerts"),
             name("dead-letters"),
-            self.yardstick.profiles,
+            self.yardstick.profiles.to_str().unwrap(),
             self.max_idle,
             self.bootstrap,
             name("group"),
@@ -194,6 +194,15 @@ impl Course {
         };
         let member = self.members.remove(&place).unwrap();
         (status, member.says())
+    }
+
+    /// Waits until so much is committed, or a member that is to die has died.
+    pub(crate) fn works_or_ends(&mut self, place: Place, to: i64) {
+        let start = Instant::now();
+        while self.members.get_mut(&place).unwrap().process.try_wait().unwrap().is_none() && self.progress() < to {
+            assert!(start.elapsed() < PATIENCE, "the member in place {place} neither works nor ends");
+            self.follower.look();
+        }
     }
 
     /// All that the members of a place have said.

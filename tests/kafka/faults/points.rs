@@ -23,7 +23,7 @@ const OF_LEAVING: [&str; 2] = ["revoke.before", "revoke.after"];
 #[test]
 #[ignore = "needs Java and Maven: cargo xtask test"]
 fn a_member_that_is_killed_at_any_step_loses_nothing_and_tells_nothing_twice() {
-    assert!(cfg!(feature = "failpoints"), "fail points are not compiled in: cargo xtask test does it");
+    assert!(are_compiled_in(), "fail points are not compiled in: cargo xtask test does it");
     let rounds = times(1, 20);
     let points = OF_BATCHES.len() + OF_STARTS.len() + OF_LEAVING.len();
     let mut course = Course::new(Stage::new("points"), shape(rounds * points * 600));
@@ -41,7 +41,8 @@ fn a_member_that_is_killed_at_any_step_loses_nothing_and_tells_nothing_twice() {
         for point in OF_LEAVING {
             course.start_with(place, Some(&format!("{point}#1")));
             let some = course.progress() + 200;
-            course.wait_for_progress(some);
+            // on a slow machine its session may end by itself, and it dies then
+            course.works_or_ends(place, some);
             // what it has is shared with another
             course.start(place + 1);
             assert!(course.ends(place).code().is_none(), "it was killed");
@@ -53,6 +54,10 @@ fn a_member_that_is_killed_at_any_step_loses_nothing_and_tells_nothing_twice() {
     }
     course.start(0);
     course.finish();
+}
+
+fn are_compiled_in() -> bool {
+    cfg!(feature = "failpoints")
 }
 
 fn die_at(course: &mut Course, place: usize, point: &str, time: usize) {

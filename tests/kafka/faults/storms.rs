@@ -31,7 +31,7 @@ fn members_that_become_three_two_four_and_one_lose_nothing_and_tell_nothing_twic
             if course.random.one_in(3) { course.kill(place) } else { course.stop(place) }
         }
         while course.members.len() < wished {
-            let place = (0..).find(|place| !course.members.contains_key(place)).unwrap();
+            let place = (0..4).find(|place| !course.members.contains_key(place)).unwrap();
             course.start(place);
         }
         let to = course.total() - i64::try_from(pieces).unwrap();

@@ -34,6 +34,7 @@ const START_MS: u64 = 1_768_208_400_000;
 const COMMIT_MS: u64 = 10;
 const BOOK: usize = 3000;
 
+#[derive(Clone, Copy)]
 enum Action {
     Pay { agreement: usize, kind: u32, cents: i64 },
     Refund { agreement: usize, cents: i64 },
@@ -245,7 +246,7 @@ impl Simulation {
         for wanted in 0..self.partitions {
             self.commit += 1;
             self.in_commit = 0;
-            let number = (0..).map(|n| format!("SWEEP{n}")).find(|number| partition(number, self.partitions) == wanted);
+            let number = (0..10_000).map(|n| format!("SWEEP{n}")).find(|number| partition(number, self.partitions) == wanted);
             self.open(number.unwrap());
         }
     }
