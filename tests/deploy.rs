@@ -1,5 +1,4 @@
 //! What stands in deploy/ agrees with the program: metrics, configurations, rules. The rest is linted by deploy/lint.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -30,10 +30,13 @@ pub trait Keyed: Sized {
 /// Questions of one key whose answers are kept at once: the latest ones. For lending, months: few at a time.
 const PER_KEY: usize = 4;
 
+/// How long an answer is believed.
+pub type Lives<Q, A> = Box<dyn Fn(&Q, &A) -> Duration + Send + Sync>;
+
 /// What a cache keeps, and for how long.
 pub struct Policy<Q, A> {
     /// How long an answer is believed. Nothing that lives for no time is kept.
-    pub lives: Box<dyn Fn(&Q, &A) -> Duration + Send + Sync>,
+    pub lives: Lives<Q, A>,
     /// About how many bytes a question and its answer hold, besides the two types' own size.
     pub weighs: fn(&Q, &A) -> usize,
     /// All that is kept, about. What was asked for rarely goes first.
@@ -53,7 +56,7 @@ const OVERHEAD: usize = 100;
 pub struct Cached<L, Q, A> {
     inner: L,
     kept: Cache<Key, Arc<[Kept<Q, A>]>, foldhash::fast::RandomState>,
-    lives: Box<dyn Fn(&Q, &A) -> Duration + Send + Sync>,
+    lives: Lives<Q, A>,
     clock: Arc<dyn Clock>,
     /// How many of the questions that are likely next are asked along.
     ahead: usize,

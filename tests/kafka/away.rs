@@ -1,5 +1,6 @@
 //! A daemon that starts while its brokers are away, the real binary.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -37,7 +38,7 @@ fn a_daemon_that_starts_while_its_broker_is_away_says_so_and_begins_when_it_is_b
     let cluster = Arc::new(Cluster::start(1, "tests-away").unwrap());
     let mut openings = Openings::on(Stage::on(Arc::clone(&cluster), "away"));
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    openings.config += &format!("[ops]\nlisten = \"127.0.0.1:{port}\"\n");
+    writeln!(openings.config, "[ops]\nlisten = \"127.0.0.1:{port}\"").unwrap();
     openings.open(0..20);
     let daemon = openings.daemon();
     openings.were_told_once(20);

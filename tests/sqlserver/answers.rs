@@ -166,12 +166,10 @@ fn tables_and_columns_may_have_any_name() {
         .replace("PayProDate", "[Due date]")
         .replace("CPAmount", "[x' ; DROP TABLE x]");
     let server = Server::start(&(setup + &inserts));
-    let toml = format!(
-        "[source]\nprefix = \"s\"\ndatabase = \"d\"\n[kafka]\nbootstrap_servers = \"b:1\"\n[expected.sqlserver]\nhost = \"h\"\n\
-         database = \"d\"\nuser = \"u\"\npassword = {{ env = \"P\" }}\n[expected.sqlserver.names]\nagreement = \"All ] agreements\"\n\
-         [expected.sqlserver.names.columns]\nPayProDate = \"Due date\"\nCPAmount = \"x' ; DROP TABLE x\"\n"
-    );
-    let config = tidewaiter::config::DaemonConfig::parse("t", &toml, std::path::Path::new(""), &[]).unwrap();
+    let toml = "[source]\nprefix = \"s\"\ndatabase = \"d\"\n[kafka]\nbootstrap_servers = \"b:1\"\n[expected.sqlserver]\nhost = \"h\"\n\
+         database = \"d\"\nuser = \"u\"\npassword = { env = \"P\" }\n[expected.sqlserver.names]\nagreement = \"All ] agreements\"\n\
+         [expected.sqlserver.names.columns]\nPayProDate = \"Due date\"\nCPAmount = \"x' ; DROP TABLE x\"\n";
+    let config = tidewaiter::config::DaemonConfig::parse("t", toml, std::path::Path::new(""), &[]).unwrap();
     let tidewaiter::config::daemon::Book::SqlServer(named) = config.expected.book else { panic!() };
     let mut client = Client::to(&server);
     client.config.names = named.names;

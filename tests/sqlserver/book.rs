@@ -55,7 +55,7 @@ const PAYMENT_PROFILE: &str = "PaymentProfile (PayProAgreementNumber, PayProDate
 impl Book {
     pub(crate) fn agreement(&mut self, number: &str, opened: &str) {
         let customer = quoted(&format!("C{}", self.agreements.len()));
-        let borrowers = if number.len() % 2 == 0 { "NULL".to_owned() } else { quoted("C1 C2") };
+        let borrowers = if number.len().is_multiple_of(2) { "NULL".to_owned() } else { quoted("C1 C2") };
         self.agreements.push([quoted(number), customer, borrowers, "113".to_owned(), opened.to_owned()]);
     }
 

@@ -71,7 +71,9 @@ where
     L: Lookup<Question, Answer> + 'static,
 {
     let broker = Broker::with(&[Partition { topic: Topic::intern(TOPIC), partition: 0 }]);
-    records.iter().for_each(|record| broker.append(record.clone()));
+    for record in records {
+        broker.append(record.clone());
+    }
     let conditions = Conditions::default();
     let settings: PipelineSettings<Lending> = PipelineSettings {
         max_records: 10,

@@ -1,5 +1,6 @@
 //! A SQL Server as far as our driver and our T-SQL can tell: one that can be told to misbehave.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -225,7 +226,7 @@ impl Shared {
         let mut sql = String::new();
         for (name, value) in &call.parameters {
             let value = value.as_ref().map_or("NULL".to_owned(), |value| format!("N'{}'", value.replace('\'', "''")));
-            sql.push_str(&format!("DECLARE {name} nvarchar(max) = {value};\n"));
+            writeln!(sql, "DECLARE {name} nvarchar(max) = {value};").unwrap();
         }
         sql.push_str(&call.statement);
         for (asked, told) in NOT_KNOWN {

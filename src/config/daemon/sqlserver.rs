@@ -223,7 +223,7 @@ fn login(section: &mut Section<'_>, folder: &Path) -> Login {
     if section.has("token") && (section.has("user") || section.has("password")) {
         let problem = Problem::new(format!("`{}` has both a token and a user", section.path()));
         section.problem(problem.hint("an access token says who it is for: keep one of them"));
-    } else if !section.has("token") && !(section.has("user") && section.has("password")) {
+    } else if !(section.has("token") || (section.has("user") && section.has("password"))) {
         let problem = Problem::new(format!("`{}` does not say as whom", section.path()));
         section.problem(problem.hint("give it user and password = { env = \"NAME\" }, or token for Entra ID"));
     }

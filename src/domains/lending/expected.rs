@@ -50,7 +50,9 @@ fn may_change(question: &Question, answer: &Answer) -> bool {
 }
 
 fn weighs(_: &Question, answer: &Answer) -> usize {
-    let text = |text: &Option<CompactString>| text.as_ref().filter(|text| text.is_heap_allocated()).map_or(0, |text| text.len());
+    let text = |text: &Option<CompactString>| {
+        text.as_ref().filter(|text| text.is_heap_allocated()).map_or(0, compact_str::CompactString::len)
+    };
     let row = answer.agreement.as_ref().map_or(0, |row| text(&row.customer_number) + text(&row.borrowers));
     row + answer.schedules.len() * size_of::<Schedule>()
 }

@@ -121,7 +121,7 @@ impl SqlServer {
         };
         counter!(SQL_ROUND_TRIPS.name, "result" => result).increment(1);
         if answered.is_ok() {
-            lease.is_well();
+            lease.give_back();
         }
         answered
     }
@@ -183,7 +183,7 @@ impl Lease {
         self.0.as_mut().expect("a lease holds its connection until it ends")
     }
 
-    fn is_well(mut self) {
+    fn give_back(mut self) {
         drop(self.0.take());
     }
 }

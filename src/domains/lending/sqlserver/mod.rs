@@ -96,8 +96,7 @@ impl ServerBook {
         let is_money = |set: &ResultSet, table, column| match set.columns.get(1) {
             Some(Column::Money) => Ok(true),
             Some(Column::Exact) => Ok(false),
-            Some(Column::Float) => Err(BookError::NotExact { server: self.server.name(), table, column }),
-            Some(Column::Other) | None => Err(BookError::NotExact { server: self.server.name(), table, column }),
+            Some(Column::Float | Column::Other) | None => Err(BookError::NotExact { server: self.server.name(), table, column }),
         };
         Ok(Shape {
             form: Form::of(level),

@@ -174,8 +174,8 @@ impl<'q> Answers<'q> {
         if counted.and_then(|counted| usize::try_from(counted).ok()) != Some(asked) {
             return Err(BookError::incomplete(self.server));
         }
-        self.each(agreements, &AGREEMENT, |building, asked, number, row| building.agreement(asked, number, row))?;
-        self.each(custom_profiles, &CUSTOM_PROFILE, |building, asked, number, row| building.custom(asked, number, row))?;
+        self.each(agreements, &AGREEMENT, Building::agreement)?;
+        self.each(custom_profiles, &CUSTOM_PROFILE, Building::custom)?;
         self.each(payment_profiles, &PAYMENT_PROFILE, |building, _, _, row| building.payment(row))?;
         let Self { server, building, .. } = self;
         building.into_iter().map(|building| building.finish(server)).collect()
