@@ -123,7 +123,7 @@ impl Book {
                 })
                 .collect(),
         };
-        let inserts = book.inserts().replace("N'", "'");
+        let inserts = book.inserts().replace("(N'", "('").replace(", N'", ", '");
         rusqlite::Connection::open(&path).unwrap().execute_batch(&format!("{schema}BEGIN;{inserts}COMMIT;")).unwrap();
         File { _folder: Some(folder), path }
     }
@@ -152,7 +152,7 @@ pub(crate) fn question(agreement: &str, date: &str) -> Question {
 pub(crate) struct Client {
     pub(crate) config: Config,
     pub(crate) case: KeyCase,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Client {

@@ -76,6 +76,8 @@ fn identity() -> Identity {
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    // of the same name as the leaf, the leaf would seem to have signed itself
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "test authority");
     let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
     let issuer = rcgen::Issuer::new(authority, authority_key);
     let key = rcgen::KeyPair::generate().unwrap();

@@ -128,6 +128,8 @@ impl<'b> Reader<'b> {
     fn value(&mut self) -> Option<String> {
         const NVARCHAR: u8 = 0xE7;
         const INTN: u8 = 0x26;
+        // the driver's null without a type
+        const NULL: u8 = 0x1F;
         match self.u8() {
             NVARCHAR => {
                 let most = self.u16();
@@ -147,6 +149,7 @@ impl<'b> Reader<'b> {
                 number[..length].copy_from_slice(self.bytes(length));
                 (length > 0).then(|| i64::from_le_bytes(number).to_string())
             }
+            NULL => None,
             other => panic!("a parameter of type {other:#x}"),
         }
     }
@@ -224,7 +227,9 @@ pub(crate) fn result(set: &ResultSet, more: bool, out: &mut Vec<u8>) {
         column(*ty, out);
         let name: Vec<u16> = name.encode_utf16().collect();
         out.push(u8::try_from(name.len()).unwrap());
-        name.into_iter().for_each(|unit| put16(out, unit));
+        for unit in name {
+            put16(out, unit);
+        }
     }
     for row in &set.rows {
         out.push(0xD1);
