@@ -21,11 +21,14 @@ use serde::Deserialize;
 
 use super::{read, told};
 use crate::cli::ReplayLetters;
+use crate::commands::book::Book;
 use crate::commands::run::Prepared;
 use crate::commands::{Output, advise, backtest, registry};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
 use crate::domains::lending::event::LendingChange;
+use crate::domains::lending::expected::{Answer, Question};
+use crate::engine::lookup::{Lookup, LookupError};
 use crate::engine::ports::OwnedRecord;
 use crate::engine::{DeadLetter, Domain, Entry, Options, Partition};
 use crate::event::{BadMessage, Decoded, Origin};
@@ -146,16 +149,36 @@ struct Alert {
     line: String,
 }
 
+/// The daemon's loan book for passes that have no runtime of their own; a server's needs one.
+struct Driven<'b> {
+    book: &'b Book,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl<'b> Driven<'b> {
+    fn new(book: &'b Book) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Ok(Self { book, runtime: runtime.context("cannot start the runtime")? })
+    }
+}
+
+impl Lookup<Question, Answer> for Driven<'_> {
+    async fn lookup(&self, questions: &[Question]) -> Result<Vec<Answer>, LookupError> {
+        self.runtime.block_on(self.book.lookup(questions))
+    }
+}
+
 /// The alerts that there are with the letters, not without them, and not on the alerts topic, in the order in which they were
 /// judged.
 fn missed(prepared: &Prepared, lending: &Arc<Lending>, mended: &[&Letter]) -> anyhow::Result<Vec<Alert>> {
     let (without, with) = both(prepared, lending, mended)?;
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let book = Driven::new(&prepared.book)?;
     let rules = Arc::clone(&prepared.rules.borrow());
     let options = Options { accept_rebuilt_source: prepared.config.source.accept_rebuilt_source };
     let judge = |spill, name: &str| {
         let path = folder.path().join(name);
-        backtest::alerts_of(lending, options, spill, &prepared.book, &rules, &path)?;
+        backtest::alerts_of(lending, options, spill, &book, &rules, &path)?;
         anyhow::Ok(path)
     };
     let (without, with) = (judge(without, "without.jsonl")?, judge(with, "with.jsonl")?);

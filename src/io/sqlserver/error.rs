@@ -120,7 +120,7 @@ impl From<SqlServerError> for LookupError {
 }
 
 const CERTIFICATE: &str = "its certificate must be made out to the host (or to certificate_name) and come from the system's \
-    authorities or from ca_file; a self-signed one does not do: use a CA and a certificate with a subject alternative name";
+    authorities or from ca_file; it needs a subject alternative name";
 
 /// What is known of one of the server's errors.
 struct Known {
