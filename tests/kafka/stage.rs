@@ -20,7 +20,7 @@ use xtask::kafka::Cluster;
 use crate::proxy::Proxy;
 
 /// So long may take what a real broker does, on a machine that has much else to do.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// On every broker, as the clusters are set up.
 const REPLICATION: TopicReplication<'_> = TopicReplication::Fixed(-1);
