@@ -10,6 +10,8 @@
 //! the partitions go before that, the engine is thrown away with it, and whoever has the partitions next restores the
 //! state from the changelog and reads on from what was committed. Both are of one transaction, so they always agree.
 
+mod commit;
+mod error;
 mod lane;
 mod meter;
 mod restore;
@@ -21,20 +23,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
+pub use self::error::PipelineError;
 pub use self::settings::{PipelineSettings, Until};
 pub use self::sharing::Scattered;
 
+use self::commit::Outcome;
 use self::lane::{Lane, Silence};
 use self::settings::Backoff;
 use self::sharing::Sharing;
 use self::stop::Stop;
 use super::alert::Judged;
-use super::changelog::ChangelogError;
-use super::judging::Asked;
-use super::lookup::{Fate, Lookup, LookupError};
-use super::ports::{Alert, Batch, CommitError, OwnedRecord, Polled, Revocation, Sink, Source, SourceError};
+use super::lookup::Lookup;
+use super::ports::{Batch, OwnedRecord, Polled, Revocation, Sink, Source};
 use super::{Counts, DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot, StateStore};
 use crate::event::{Decoded, RegistryError};
 use crate::time::{Clock, Timestamp};
@@ -127,46 +129,6 @@ pub enum Condition {
     RebuiltSource(String),
     /// Other members read other partitions, although records of one key may be in several.
     Scattered(String),
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum PipelineError {
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Sink(#[from] CommitError),
-    #[error(transparent)]
-    Lookup(#[from] LookupError),
-    #[error(transparent)]
-    Rebuilt(#[from] RebuiltSource),
-    #[error(transparent)]
-    Scattered(#[from] Scattered),
-    #[error(transparent)]
-    Changelog(#[from] ChangelogError),
-}
-
-impl PipelineError {
-    /// What an operator can do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Source(error) => error.hint.as_deref(),
-            Self::Sink(CommitError::Stop { hint, .. }) => hint.as_deref(),
-            Self::Sink(_) => None,
-            Self::Lookup(error) => error.hint.as_deref(),
-            Self::Rebuilt(_) => Some(RebuiltSource::HINT),
-            Self::Scattered(error) => Some(error.hint),
-            Self::Changelog(error) => error.hint.as_deref(),
-        }
-    }
-}
-
-/// What became of a batch.
-enum Outcome {
-    Done,
-    /// Not committed, and not to be repeated: the partitions go, or a shutdown did not want to wait any longer. The engine
-    /// holds what is not committed and has to go with it.
-    Abandoned,
 }
 
 impl<D, S, K, L> Pipeline<D, S, K, L>
@@ -515,146 +477,10 @@ where
         Ok(())
     }
 
-    /// Judges what the engine gave, and repeats the commit until it is done.
-    async fn commit(&mut self, rules: &D::Rules, stop: &mut Stop) -> Result<Outcome, PipelineError> {
-        let start = Instant::now();
-        let output = self.engine.take_output();
-        // what closes without being judged is to be written down all the same
-        if output.records == 0 && output.cases.is_empty() && !self.engine.has_changes() {
-            return Ok(Outcome::Done);
-        }
-        self.lookup.outdated(&output.outdated);
-        let Some(judgements) = self.judge(output.cases, rules, stop).await? else { return Ok(Outcome::Abandoned) };
-        let consumed: BTreeMap<_, _> = self.engine.consumed().collect();
-        let moved: BTreeMap<_, _> =
-            consumed.iter().filter(|(key, at)| self.committed.get(*key) != Some(*at)).map(|(key, at)| (*key, *at)).collect();
-        let batch = Arc::new(Batch {
-            alerts: self.publish(&judgements),
-            dead_letters: output.dead_letters,
-            changelog: self.engine.take_changes()?,
-            // a batch that moves nothing, such as one of silence, names all positions again
-            offsets: if moved.is_empty() { consumed } else { moved },
-        });
-        if let Outcome::Abandoned = self.commit_batch(&batch, stop).await? {
-            return Ok(Outcome::Abandoned);
-        }
-        for (partition, offset) in &batch.offsets {
-            self.committed.insert(*partition, *offset);
-            if let Some((_, lane)) = self.lanes.get_mut(partition) {
-                lane.consumed(*offset);
-            }
-        }
-        let committed = Committed {
-            batch: &batch,
-            judgements: &judgements,
-            counts: &output.counts,
-            records: output.records,
-            stream_time: self.engine.stream_time(),
-            store: self.engine.store(),
-        };
-        meter::batch_took(start.elapsed());
-        meter::committed(&committed);
-        let bytes = self.lanes.values().map(|(_, lane)| lane.bytes()).sum();
-        meter::state(self.engine.store().len(), self.lanes.len(), bytes);
-        self.observer.committed(&committed);
-        self.enter(Condition::Running);
-        Ok(Outcome::Done)
-    }
-
-    async fn commit_batch(&mut self, batch: &Arc<Batch>, stop: &mut Stop) -> Result<Outcome, PipelineError> {
-        let mut backoff = Backoff::default();
-        loop {
-            let start = Instant::now();
-            let result = tokio::select! {
-                biased;
-                result = self.sink.commit(batch) => result,
-                // whether it happened, the next member finds out: state and offsets are of one transaction
-                () = stop.overdue() => return Ok(Outcome::Abandoned),
-            };
-            meter::commit_took(start.elapsed());
-            let why = match result {
-                Ok(()) => return Ok(Outcome::Done),
-                Err(CommitError::Repeat(why)) => why,
-                Err(CommitError::Lost(why)) => {
-                    tracing::warn!(why, "batch abandoned: its partitions are gone");
-                    return Ok(Outcome::Abandoned);
-                }
-                Err(stop @ CommitError::Stop { .. }) => return Err(stop.into()),
-            };
-            tracing::warn!(why, "batch not committed, repeating it");
-            meter::repeated();
-            self.enter(Condition::SinkUnavailable(why));
-            if !backoff.wait(&mut self.source, stop).await {
-                return Ok(Outcome::Abandoned);
-            }
-        }
-    }
-
-    /// Asks until it is answered, then judges. `None` if the batch is not wanted any more.
-    async fn judge(
-        &mut self,
-        cases: Vec<D::Case>,
-        rules: &D::Rules,
-        stop: &mut Stop,
-    ) -> Result<Option<Vec<D::Judgement>>, PipelineError> {
-        let asked = Asked::by(&*self.domain, &cases, rules);
-        let mut backoff = Backoff::default();
-        let answers = loop {
-            if asked.questions.is_empty() {
-                break Vec::new();
-            }
-            let start = Instant::now();
-            let answered = tokio::select! {
-                biased;
-                answered = self.lookup.lookup(&asked.questions) => answered,
-                () = self.source.revoking() => return Ok(None),
-                () = stop.overdue() => return Ok(None),
-            };
-            meter::lookup_took(start.elapsed(), answered.is_ok());
-            match answered {
-                Ok(answers) => break answers,
-                Err(error) if error.fate == Fate::Stop => return Err(error.into()),
-                Err(error) => {
-                    tracing::warn!(%error, questions = asked.questions.len(), "lookup unavailable, asking again");
-                    self.enter(Condition::LookupUnavailable(error.to_string()));
-                }
-            }
-            if !backoff.wait(&mut self.source, stop).await {
-                return Ok(None);
-            }
-        };
-        asked.check(&answers)?;
-        Ok(Some(asked.judge(&*self.domain, cases, &answers, rules)))
-    }
-
-    fn publish(&self, judgements: &[D::Judgement]) -> Vec<Alert> {
-        let detected_at = self.clock.now();
-        let mut alerts = Vec::new();
-        for judgement in judgements {
-            judgement.publish(detected_at, &mut |message| {
-                alerts.push(Alert { rule: message.rule, key: message.key.to_owned(), body: message.body.to_vec() });
-            });
-        }
-        alerts
-    }
-
     fn enter(&mut self, condition: Condition) {
         if self.condition != condition {
             self.observer.condition(&condition);
             self.condition = condition;
-        }
-    }
-}
-
-impl Backoff {
-    /// Waits for the next attempt; false if the batch is not wanted any more.
-    async fn wait(&mut self, source: &mut impl Source, stop: &mut Stop) -> bool {
-        let pause = self.next();
-        tokio::select! {
-            biased;
-            () = source.revoking() => false,
-            () = stop.wanted() => false,
-            () = sleep(pause) => true,
         }
     }
 }

@@ -103,6 +103,7 @@ pub(super) fn hint(error: &KafkaError) -> Option<String> {
         Code::ClusterAuthorizationFailed => "grant IdempotentWrite on the cluster",
         Code::SaslAuthenticationFailed | Code::Authentication => "check the credentials under [kafka.properties]",
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => "create the topic, or correct its name",
+        Code::FencedInstanceId => "another member has the same kafka.instance_id: give each its own, or none",
         Code::MessageSizeTooLarge => {
             "raise max.message.bytes of the output topics and message.max.bytes under [kafka.properties]"
         }

@@ -1,9 +1,10 @@
-//! Input that is there no more: which topic was deleted, which position is none any more.
+//! Topics that are there no more: which one was deleted, which position is none any more.
 //!
 //! librdkafka's errors tell neither, in this binding. So it is asked for when one of them comes.
 
 use std::collections::BTreeSet;
 
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
@@ -42,6 +43,21 @@ pub(super) fn look<C: ConsumerContext>(
             None => Ok(()),
         },
         _ => Ok(()),
+    }
+}
+
+/// Which of some topics is not there, if that is what an error says. All are asked for: naming one to a producer's connection
+/// may have the broker create it.
+pub(super) fn missing<C: ClientContext>(client: &Client<C>, error: &KafkaError, topics: [&str; 3]) -> Option<String> {
+    use RDKafkaErrorCode as Code;
+    match error.rdkafka_error_code()? {
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+            // whoever does not answer says nothing about them
+            let metadata = client.fetch_metadata(None, ATTEMPT).ok()?;
+            let is_there = |name: &&str| metadata.topics().iter().any(|topic| topic.name() == *name);
+            topics.into_iter().find(|topic| !is_there(topic)).map(str::to_owned)
+        }
+        _ => None,
     }
 }
 

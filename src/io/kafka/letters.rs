@@ -4,17 +4,14 @@
 //! as it does.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::client::{self, Connection, OPERATION};
+use super::client::{Connection, OPERATION};
+use super::deliveries::{Deliveries, send};
 use super::probe::Probe;
 use super::source::failure;
 use crate::engine::Partition;
@@ -148,7 +145,8 @@ impl Claim {
             let headers = OwnedHeaders::new()
                 .insert(Header { key: "content-type", value: Some("application/json") })
                 .insert(Header { key: "tidewaiter.replayed", value: Some("dead-letters") });
-            self.send(BaseRecord::to(alerts_topic).key(key.as_bytes()).payload(body.as_bytes()).headers(headers))?;
+            let record = BaseRecord::to(alerts_topic).key(key.as_bytes()).payload(body.as_bytes()).headers(headers);
+            send(producer, record).map_err(|refused| refused.failure())?;
         }
         for Letter { place, record: OwnedRecord { origin, .. }, .. } in letters {
             let mut headers = OwnedHeaders::new();
@@ -159,12 +157,13 @@ impl Claim {
             ] {
                 headers = headers.insert(Header { key: &format!("{REPLAYED}{name}"), value: Some(&value) });
             }
-            self.send(BaseRecord::to(place.topic.name()).partition(place.partition).headers(headers))?;
+            let record: BaseRecord<'_, [u8], [u8]> =
+                BaseRecord::to(place.topic.name()).partition(place.partition).headers(headers);
+            send(producer, record).map_err(|refused| refused.failure())?;
         }
         producer.flush(OPERATION).map_err(|error| failure("not acknowledged", &error))?;
-        let refused = producer.context().0.lock().expect("no thread panics while it holds this lock").take();
-        if let Some(error) = refused {
-            return Err(failure("not acknowledged", &error));
+        if let Some(refused) = producer.context().take_failure() {
+            return Err(refused.failure());
         }
         // one that is not committed is aborted by the next claim, or by its time-out
         producer.commit_transaction(OPERATION).map_err(|error| {
@@ -173,50 +172,11 @@ impl Claim {
             SourceError { detail, hint: hint.or(Some(again)) }
         })
     }
-
-    fn send<'a>(&'a self, mut record: BaseRecord<'a, [u8], [u8]>) -> Result<(), SourceError> {
-        let start = Instant::now();
-        loop {
-            record = match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) if start.elapsed() < OPERATION => {
-                    self.producer.poll(Duration::from_millis(10));
-                    refused
-                }
-                Err((error, _)) => return Err(failure("cannot produce", &error)),
-            };
-        }
-    }
 }
 
 impl std::fmt::Debug for Claim {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Claim")
-    }
-}
-
-/// Remembers the first record that was not acknowledged.
-#[derive(Default)]
-struct Deliveries(Mutex<Option<KafkaError>>);
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // what matters comes back from the calls
-        tracing::debug!(target: "librdkafka", %error, reason, "producer error");
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.0.lock().expect("no thread panics while it holds this lock").get_or_insert_with(|| error.clone());
-        }
     }
 }
 

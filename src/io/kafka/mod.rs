@@ -13,10 +13,12 @@
 
 mod changelog;
 pub mod client;
+mod deliveries;
 mod failpoint;
 mod fate;
 mod gone;
 pub mod letters;
+mod member;
 pub mod mock;
 mod patience;
 mod probe;

@@ -1,25 +1,25 @@
 //! The output topics: a transactional producer on a thread of its own, one transaction a batch.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders, ToBytes};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
-use rdkafka::{Message as _, Offset, TopicPartitionList};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::KafkaSource;
 use super::changelog::{self, Pages};
-use super::client::{self, Connection, OPERATION};
+use super::client::{Connection, OPERATION};
+use super::deliveries::{Deliveries, Refused, send};
 use super::failpoint::failpoint;
 use super::fate::{self, Fate, Step};
-use super::source::Member;
+use super::gone;
+use super::member::Member;
 use crate::engine::changelog::ChangelogError;
 use crate::engine::ports::{Alert, Batch, CommitError, RestorePage, Sink, SourceError, StateChange};
 use crate::engine::{DeadLetter, Partition};
@@ -127,6 +127,12 @@ struct Failed {
     topic: Option<String>,
 }
 
+impl Failed {
+    fn of_record(Refused { error, topic }: Refused) -> Self {
+        Self { step: Step::Produce, error, topic: Some(topic) }
+    }
+}
+
 impl Step {
     fn failed(self) -> impl FnOnce(KafkaError) -> Failed {
         move |error| Failed { step: self, error, topic: None }
@@ -143,7 +149,13 @@ impl Transactions {
         let Failed { step, error, topic } = failed;
         let fate = fate::fate(step, &error);
         tracing::debug!(?step, %error, ?fate, "transaction failed");
-        let topic = topic.map(|topic| format!(" to {topic}")).unwrap_or_default();
+        // a transaction's errors do not tell which of its topics it was
+        let missing = || {
+            let Outputs { alerts, dead_letters, changelog, .. } = &self.outputs;
+            let producer = self.producer.as_ref()?;
+            gone::missing(producer.client(), &error, [alerts, dead_letters, changelog].map(String::as_str))
+        };
+        let topic = topic.or_else(missing).map(|topic| format!(" to {topic}")).unwrap_or_default();
         let detail = format!("{}{topic}: {error}", step.text());
         // retries happen where the call is made; one that is left has run out of time
         match fate {
@@ -199,14 +211,14 @@ impl Transactions {
         retried(Step::Begin, || producer.begin_transaction())?;
         failpoint!("begin.after");
         for alert in &batch.alerts {
-            send(producer, self.outputs.alert(alert))?;
+            send(producer, self.outputs.alert(alert)).map_err(Failed::of_record)?;
         }
         for letter in &batch.dead_letters {
-            send(producer, self.outputs.dead_letter(letter))?;
+            send(producer, self.outputs.dead_letter(letter)).map_err(Failed::of_record)?;
         }
         failpoint!("produce.after", producer.flush(OPERATION));
         for change in &batch.changelog {
-            send(producer, self.outputs.change(change))?;
+            send(producer, self.outputs.change(change)).map_err(Failed::of_record)?;
         }
         failpoint!("changelog.after", producer.flush(OPERATION));
         let offsets = offsets(batch, &tag).map_err(Step::Offsets.failed())?;
@@ -275,29 +287,6 @@ fn retried(step: Step, call: impl Fn() -> KafkaResult<()>) -> Result<(), Failed>
                 thread::sleep(Duration::from_millis(50));
             }
             Err(error) => return Err(Failed { step, error, topic: None }),
-        }
-    }
-}
-
-fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
-    producer: &BaseProducer<Deliveries>,
-    mut record: BaseRecord<'_, K, P, ()>,
-) -> Result<(), Failed> {
-    let start = Instant::now();
-    loop {
-        match producer.send(record) {
-            Ok(()) => {
-                // serves delivery reports, so that the queue empties
-                producer.poll(Duration::ZERO);
-                return Ok(());
-            }
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) if start.elapsed() < OPERATION => {
-                producer.poll(Duration::from_millis(10));
-                record = refused;
-            }
-            Err((error, refused)) => {
-                return Err(Failed { step: Step::Produce, error, topic: Some(refused.topic.to_owned()) });
-            }
         }
     }
 }
@@ -373,43 +362,6 @@ impl Step {
             Self::Flush => "records not acknowledged",
             Self::Commit => "cannot commit the transaction",
             Self::Abort => "cannot abort the transaction",
-        }
-    }
-}
-
-/// Remembers the first record of a transaction that was not acknowledged.
-#[derive(Default)]
-struct Deliveries(Mutex<Option<Refused>>);
-
-struct Refused {
-    error: KafkaError,
-    topic: String,
-}
-
-impl Deliveries {
-    fn take_failure(&self) -> Option<Refused> {
-        self.0.lock().expect("no thread panics while it holds this lock").take()
-    }
-}
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // what matters comes back from the calls
-        tracing::debug!(target: "librdkafka", %error, reason, "producer error");
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, record)) = result {
-            let mut first = self.0.lock().expect("no thread panics while it holds this lock");
-            first.get_or_insert_with(|| Refused { error: error.clone(), topic: record.topic().to_owned() });
         }
     }
 }

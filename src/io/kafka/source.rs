@@ -1,13 +1,13 @@
 //! The input topics: a consumer on a thread of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::metadata::MetadataTopic;
@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use super::client::{self, Connection, OPERATION};
 use super::failpoint::failpoint;
 use super::fate;
+use super::member::{Ended, Fencings, Member};
 use super::patience::{ATTEMPT, PAUSE};
 use super::shelf::{Shelf, wait_for_release};
 use super::{gone, sharing, statistics};
@@ -74,31 +75,19 @@ pub struct KafkaSource {
     closed: oneshot::Receiver<()>,
 }
 
-/// The consumer as the sink needs it: who it is in the group, and what the group has committed.
-#[derive(Clone)]
-pub(super) struct Member(Weak<BaseConsumer<Context>>);
-
 impl KafkaSource {
     /// Starts to consume. Brokers that cannot be reached are waited for.
     pub fn start(connection: &Connection, subscription: Subscription) -> Result<Self, SourceError> {
         let shelf = Arc::new(Shelf::default());
         let context = Context { shelf: Arc::clone(&shelf), subscription };
-        let consumer: BaseConsumer<Context> =
-            connection.consumer().create_with_context(context).map_err(|error| failure("cannot create the consumer", &error))?;
-        let consumer = Arc::new(consumer);
-        let member = Member(Arc::downgrade(&consumer));
+        let member = Member::default();
+        let consumer = member.join(connection, context)?;
         let (done, closed) = oneshot::channel();
-        let (polled, connection) = (Arc::clone(&shelf), connection.clone());
+        let (polled, connection, joined) = (Arc::clone(&shelf), connection.clone(), member.clone());
         thread::Builder::new()
             .name("kafka-poll".to_owned())
             .spawn(move || {
-                if let Err(error) = consume(&consumer, &polled, &connection) {
-                    polled.fail(error);
-                    // the error is taken before anything else happens to the assignment
-                    while !polled.is_closing() {
-                        thread::sleep(POLL);
-                    }
-                }
+                let consumer = stay(consumer, &joined, &connection, &polled);
                 // leaves the group
                 drop(consumer);
                 // nobody waits if the pipeline was dropped
@@ -163,7 +152,40 @@ impl Drop for KafkaSource {
     }
 }
 
-fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connection) -> Result<(), SourceError> {
+/// Consumes until the end. An error is taken before anything else happens to the assignment.
+fn stay(
+    mut consumer: Arc<BaseConsumer<Context>>,
+    member: &Member,
+    connection: &Connection,
+    shelf: &Shelf,
+) -> Option<Arc<BaseConsumer<Context>>> {
+    let mut fencings = Fencings::default();
+    let error = loop {
+        match consume(&consumer, shelf, connection) {
+            Ok(()) => return Some(consumer),
+            Err(Ended::Fenced(_)) if fencings.are_few(Instant::now()) => {}
+            Err(Ended::Fenced(error) | Ended::Failed(error)) => break error,
+        }
+        tracing::warn!("fenced, as happens to a member whose own requests outlive a coordinator: joining the group anew");
+        release(shelf, true);
+        let context = consumer.context().as_ref().clone();
+        drop(consumer);
+        match member.join(connection, context) {
+            Ok(anew) => consumer = anew,
+            Err(error) => {
+                shelf.fail(error);
+                return None;
+            }
+        }
+    };
+    shelf.fail(error);
+    while !shelf.is_closing() {
+        thread::sleep(POLL);
+    }
+    Some(consumer)
+}
+
+fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connection) -> Result<(), Ended> {
     let subscription = &consumer.context().subscription;
     let topics: Vec<&str> = subscription.topics.iter().chain(&subscription.heartbeat_topic).map(String::as_str).collect();
     match subscription.membership {
@@ -193,6 +215,9 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
         let start = Instant::now();
         match consumer.poll(POLL) {
             Some(Ok(message)) => receive(consumer, shelf, &message),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId))) => {
+                return Err(Ended::Fenced(failure("cannot consume", &error)));
+            }
             Some(Err(error)) => {
                 gone::look(consumer, shelf, &error, &known)?;
                 complain(error, &mut complaint, shelf)?;
@@ -216,7 +241,7 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
                     shelf.has_begun();
                     known.extend(shelf.standings().into_iter().map(|standing| standing.partition.topic));
                 }
-                Err(NotBegun::Stop(error)) => return Err(error),
+                Err(NotBegun::Stop(error)) => return Err(error.into()),
                 Err(NotBegun::Later(why)) => {
                     tracing::warn!(why, "partitions are assigned, but reading does not begin yet");
                     shelf.unavailable(why);
@@ -326,6 +351,15 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
     list.elements().iter().map(partition).collect()
 }
 
+/// Has the pipeline let go of all partitions.
+fn release(shelf: &Shelf, lost: bool) {
+    let released = shelf.revoke(lost);
+    if !wait_for_release(released, RELEASE, || shelf.is_closing()) && !shelf.is_closing() {
+        tracing::warn!("partitions go although the batch in flight is not finished");
+    }
+    shelf.released();
+}
+
 /// Why reading does not begin.
 pub(super) enum NotBegun {
     Stop(SourceError),
@@ -411,7 +445,7 @@ fn seek(consumer: &BaseConsumer<Context>, positions: &BTreeMap<Partition, i64>) 
 }
 
 /// An answer that does not hold for every partition is none: a position that could not be told is not one that there is not.
-fn committed_offsets(
+pub(super) fn committed_offsets(
     consumer: &BaseConsumer<Context>,
     partitions: TopicPartitionList,
     timeout: Duration,
@@ -425,26 +459,8 @@ pub(super) fn failure(what: &str, error: &KafkaError) -> SourceError {
     SourceError { detail: format!("{what}: {error}"), hint: fate::hint(error) }
 }
 
-impl Member {
-    /// As of now: the generation that the batch in flight was consumed in, since a rebalance waits for it.
-    pub(super) fn metadata(&self) -> Option<ConsumerGroupMetadata> {
-        self.0.upgrade().and_then(|consumer| consumer.group_metadata())
-    }
-
-    /// What the group has committed for these, with the metadata that was written along.
-    pub(super) fn committed(&self, partitions: TopicPartitionList) -> KafkaResult<TopicPartitionList> {
-        let consumer = self.0.upgrade().ok_or(KafkaError::Canceled)?;
-        committed_offsets(&consumer, partitions, OPERATION)
-    }
-}
-
-impl std::fmt::Debug for Member {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Member")
-    }
-}
-
 /// What librdkafka calls back, on the poll thread.
+#[derive(Clone)]
 pub(super) struct Context {
     shelf: Arc<Shelf>,
     subscription: Subscription,
@@ -474,11 +490,7 @@ impl ConsumerContext for Context {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => take_over(consumer, partitions),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
                 failpoint!("revoke.before");
-                let released = self.shelf.revoke(consumer.assignment_lost());
-                if !wait_for_release(released, RELEASE, || self.shelf.is_closing()) && !self.shelf.is_closing() {
-                    tracing::warn!("partitions go although the batch in flight is not finished");
-                }
-                self.shelf.released();
+                release(&self.shelf, consumer.assignment_lost());
                 let result = consumer.unassign().map_err(|error| failure("cannot give partitions back", &error));
                 failpoint!("revoke.after");
                 result

@@ -1,0 +1,81 @@
+//! Records on their way to the brokers, and the first that did not arrive.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rdkafka::Message as _;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::ToBytes;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, ProducerContext};
+
+use super::client::{self, OPERATION};
+use super::source::failure;
+use crate::engine::ports::SourceError;
+
+/// Remembers the first record of a transaction that was not acknowledged.
+#[derive(Default)]
+pub(super) struct Deliveries(Mutex<Option<Refused>>);
+
+/// A record that was not taken.
+pub(super) struct Refused {
+    pub(super) error: KafkaError,
+    pub(super) topic: String,
+}
+
+impl Refused {
+    pub(super) fn failure(&self) -> SourceError {
+        failure(&format!("not acknowledged by {}", self.topic), &self.error)
+    }
+}
+
+impl Deliveries {
+    pub(super) fn take_failure(&self) -> Option<Refused> {
+        self.0.lock().expect("no thread panics while it holds this lock").take()
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // what matters comes back from the calls
+        tracing::debug!(target: "librdkafka", %error, reason, "producer error");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, record)) = result {
+            let mut first = self.0.lock().expect("no thread panics while it holds this lock");
+            first.get_or_insert_with(|| Refused { error: error.clone(), topic: record.topic().to_owned() });
+        }
+    }
+}
+
+/// Enqueues a record; where the queue is full, as soon as it is not.
+pub(super) fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
+    producer: &BaseProducer<Deliveries>,
+    mut record: BaseRecord<'_, K, P, ()>,
+) -> Result<(), Refused> {
+    let start = Instant::now();
+    loop {
+        match producer.send(record) {
+            Ok(()) => {
+                // serves delivery reports, so that the queue empties
+                producer.poll(Duration::ZERO);
+                return Ok(());
+            }
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) if start.elapsed() < OPERATION => {
+                producer.poll(Duration::from_millis(10));
+                record = refused;
+            }
+            Err((error, refused)) => return Err(Refused { error, topic: refused.topic.to_owned() }),
+        }
+    }
+}
