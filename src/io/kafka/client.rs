@@ -181,6 +181,7 @@ impl ConsumerContext for Quiet {}
 /// librdkafka's own log lines.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
+        _ if is_for_the_other(facility, message) => tracing::debug!(target: "librdkafka", facility, "{message}"),
         // it retries by itself what it calls an error; what it cannot retry comes as an error of the call
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
@@ -190,6 +191,11 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(target: "librdkafka", facility, "{message}"),
         RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
     }
+}
+
+/// The configuration's properties go to every client, and each warns of those that only the other one knows.
+fn is_for_the_other(facility: &str, message: &str) -> bool {
+    facility == "CONFWARN" && (message.contains("is a producer property") || message.contains("is a consumer property"))
 }
 
 #[cfg(test)]
@@ -214,6 +220,14 @@ mod tests {
     fn no_property_value_is_printed() {
         let printed = format!("{:?}", with("sasl.password", "hunter2"));
         assert!(printed.contains("sasl.password") && !printed.contains("hunter2"), "{printed}");
+    }
+
+    #[test]
+    fn a_warning_is_told_unless_it_is_of_a_property_for_the_other_client() {
+        let other = "Configuration property session.timeout.ms is a consumer property and will be ignored by this producer instance";
+        assert!(is_for_the_other("CONFWARN", other));
+        assert!(!is_for_the_other("CONFWARN", "Configuration property acks is deprecated"));
+        assert!(!is_for_the_other("FAIL", other));
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) struct Course {
     pub(crate) bootstrap: String,
     /// Further properties of the members' clients.
     pub(crate) properties: BTreeMap<&'static str, String>,
+    /// The instances' names where they are others than their places'.
+    pub(crate) names: BTreeMap<Place, &'static str>,
     /// How long the members wait for a partition that has nothing to offer.
     pub(crate) max_idle: &'static str,
     folder: TempDir,
@@ -73,6 +75,7 @@ impl Course {
             random: Random::new(shape.seed),
             members: BTreeMap::new(),
             properties,
+            names: BTreeMap::new(),
             max_idle: "500ms",
             folder: tempfile::tempdir().unwrap(),
             progress: config.create().unwrap(),
@@ -127,7 +130,9 @@ impl Course {
             self.bootstrap,
             name("group"),
         );
-        if place.is_multiple_of(2) {
+        if let Some(name) = self.names.get(&place) {
+            writeln!(config, "instance_id = {name:?}").unwrap();
+        } else if place.is_multiple_of(2) {
             writeln!(config, "instance_id = \"place-{place}\"").unwrap();
         }
         writeln!(config, "[kafka.properties]").unwrap();
@@ -194,6 +199,20 @@ impl Course {
         };
         let member = self.members.remove(&place).unwrap();
         (status, member.says())
+    }
+
+    /// Waits until one of the members has ended.
+    pub(crate) fn first_to_end(&mut self) -> Place {
+        let start = Instant::now();
+        loop {
+            for (place, member) in &mut self.members {
+                if member.process.try_wait().unwrap().is_some() {
+                    return *place;
+                }
+            }
+            assert!(start.elapsed() < PATIENCE, "no member ends");
+            self.follower.look();
+        }
     }
 
     /// Waits until so much is committed, or a member that is to die has died.

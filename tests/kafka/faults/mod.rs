@@ -11,6 +11,7 @@ mod points;
 #[allow(dead_code, reason = "another test binary uses the rest")]
 #[path = "../../metamorphic/random.rs"]
 mod random;
+mod rivals;
 mod storms;
 mod wire;
 mod workload;
