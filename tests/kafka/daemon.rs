@@ -201,7 +201,7 @@ pub(crate) struct Openings {
     pub(crate) agreements: String,
     alerts: String,
     pub(crate) config: String,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Openings {

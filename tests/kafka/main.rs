@@ -16,6 +16,7 @@ mod memory;
 #[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
 mod proxy;
+mod sasl;
 mod sharing;
 mod shutdown;
 mod stage;

@@ -64,6 +64,11 @@ impl Stage {
         self.cluster.bootstrap()
     }
 
+    /// For clients that say who they are.
+    pub(crate) fn guarded_bootstrap(&self) -> String {
+        self.cluster.guarded_bootstrap()
+    }
+
     /// Starts a proxy before the broker. The cluster has room for one.
     pub(crate) fn proxy(&self) -> Proxy {
         Proxy::start(self.cluster.gateways()[0])

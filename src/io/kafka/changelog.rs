@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::client::{Connection, Quiet};
+use super::client::{self, Connection, Quiet};
 use super::failpoint::failpoint;
 use super::patience::{ATTEMPT, Ended, Patience};
 use super::sink::Outputs;
@@ -56,7 +56,7 @@ fn read_patiently(
     let topic = outputs.changelog.as_str();
     let failed = |what: &str, error: &KafkaError| Ended::failed(&format!("cannot restore from {topic}: {what}"), error);
     let client = |isolation| -> Result<BaseConsumer<Quiet>, Ended> {
-        connection.reader(isolation).create_with_context(Quiet).map_err(|error| failed("no consumer", &error))
+        client::create(&connection.reader(isolation), Quiet).map_err(|error| failed("no consumer", &error))
     };
     let (everything, committed) = (client("read_uncommitted")?, client("read_committed")?);
     topics::ensure(&everything, connection, outputs, partitions, patience)?;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 
 /// How long one call to the brokers may take before it counts as failed.
 pub(super) const OPERATION: Duration = Duration::from_secs(30);
@@ -178,6 +178,16 @@ impl ClientContext for Quiet {
 
 impl ConsumerContext for Quiet {}
 
+/// Makes a client. Its error names the property that librdkafka does not take, and not the value: it may be a secret.
+pub(super) fn create<C: ClientContext, T: FromClientConfigAndContext<C>>(config: &ClientConfig, context: C) -> KafkaResult<T> {
+    config.create_with_context(context).map_err(|error| match error {
+        KafkaError::ClientConfig(result, description, key, _) => {
+            KafkaError::ClientConfig(result, description, key, "(its value is not shown)".to_owned())
+        }
+        error => error,
+    })
+}
+
 /// librdkafka's own log lines.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
@@ -224,10 +234,18 @@ mod tests {
 
     #[test]
     fn a_warning_is_told_unless_it_is_of_a_property_for_the_other_client() {
-        let other = "Configuration property session.timeout.ms is a consumer property and will be ignored by this producer instance";
+        let other =
+            "Configuration property session.timeout.ms is a consumer property and will be ignored by this producer instance";
         assert!(is_for_the_other("CONFWARN", other));
         assert!(!is_for_the_other("CONFWARN", "Configuration property acks is deprecated"));
         assert!(!is_for_the_other("FAIL", other));
+    }
+
+    #[test]
+    fn a_property_that_is_refused_is_named_without_its_value() {
+        let created = create::<_, rdkafka::consumer::BaseConsumer<Quiet>>(&with("sasl.pasword", "hunter2").consumer(), Quiet);
+        let error = created.err().unwrap();
+        assert!(error.to_string().contains("sasl.pasword") && !format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
 
     #[test]

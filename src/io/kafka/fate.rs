@@ -96,6 +96,9 @@ fn is_no_member(code: RDKafkaErrorCode) -> bool {
 /// What an operator can do about an error that stops.
 pub(super) fn hint(error: &KafkaError) -> Option<String> {
     use RDKafkaErrorCode as Code;
+    if matches!(error, KafkaError::ClientConfig(_, what, key, _) if key.contains("oauthbearer") && what.contains("this build")) {
+        return Some("build it with --features oauthbearer, for which cmake is to be installed".to_owned());
+    }
     let hint = match error.rdkafka_error_code()? {
         Code::TopicAuthorizationFailed => "grant Read on the input topics, Write and Describe on the output topics",
         Code::GroupAuthorizationFailed => "grant Read on the consumer group",

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::client::{Connection, OPERATION};
+use super::client::{self, Connection, OPERATION};
 use super::deliveries::{Deliveries, send};
 use super::probe::Probe;
 use super::source::failure;
@@ -132,7 +132,7 @@ impl Claim {
     pub fn take(connection: &Connection) -> Result<Self, SourceError> {
         let config = connection.producer_named("dead-letters");
         let producer: BaseProducer<Deliveries> =
-            config.create_with_context(Deliveries::default()).map_err(|error| failure("cannot create the producer", &error))?;
+            client::create(&config, Deliveries::default()).map_err(|error| failure("cannot create the producer", &error))?;
         producer.init_transactions(OPERATION).map_err(|error| failure("cannot take over the transactional id", &error))?;
         Ok(Self { producer })
     }

@@ -8,7 +8,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult};
 
-use super::client::{Connection, OPERATION};
+use super::client::{self, Connection, OPERATION};
 use super::source::{Context, committed_offsets, failure};
 use crate::engine::ports::SourceError;
 
@@ -20,7 +20,7 @@ pub(super) struct Member(Arc<Mutex<Weak<BaseConsumer<Context>>>>);
 impl Member {
     /// Makes the consumer that this is from now on.
     pub(super) fn join(&self, connection: &Connection, context: Context) -> Result<Arc<BaseConsumer<Context>>, SourceError> {
-        let consumer = connection.consumer().create_with_context(context);
+        let consumer = client::create(&connection.consumer(), context);
         let consumer = Arc::new(consumer.map_err(|error| failure("cannot create the consumer", &error))?);
         *self.0.lock().expect("no thread panics while it holds this lock") = Arc::downgrade(&consumer);
         Ok(consumer)

@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use super::client::{Connection, Quiet};
+use super::client::{self, Connection, Quiet};
 use super::source::{failure, owned};
 use crate::engine::Partition;
 use crate::engine::ports::{OwnedRecord, SourceError};
@@ -35,7 +35,7 @@ impl Probe {
     }
 
     fn with(connection: &Connection, isolation: &str) -> Result<Self, SourceError> {
-        let consumer = connection.reader(isolation).create_with_context(Quiet);
+        let consumer = client::create(&connection.reader(isolation), Quiet);
         Ok(Self { consumer: consumer.map_err(|error| failure("cannot create the consumer", &error))? })
     }
 

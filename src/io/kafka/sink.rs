@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::KafkaSource;
 use super::changelog::{self, Pages};
-use super::client::{Connection, OPERATION};
+use super::client::{self, Connection, OPERATION};
 use super::deliveries::{Deliveries, Refused, send};
 use super::failpoint::failpoint;
 use super::fate::{self, Fate, Step};
@@ -254,7 +254,7 @@ impl Transactions {
     /// A producer that has taken over the transactional id: what an earlier one left open is ended.
     fn connect(&self) -> Result<BaseProducer<Deliveries>, Failed> {
         let producer: BaseProducer<Deliveries> =
-            self.connection.producer().create_with_context(Deliveries::default()).map_err(Step::Init.failed())?;
+            client::create(&self.connection.producer(), Deliveries::default()).map_err(Step::Init.failed())?;
         retried(Step::Init, || producer.init_transactions(OPERATION))?;
         Ok(producer)
     }

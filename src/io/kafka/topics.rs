@@ -7,7 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
-use super::client::{Connection, Quiet};
+use super::client::{self, Connection, Quiet};
 use super::fate;
 use super::patience::{ATTEMPT, Ended, Patience};
 use super::sink::Outputs;
@@ -84,7 +84,7 @@ impl Wanted<'_> {
         let Self { name, partitions, .. } = *self;
         let refused =
             |error: &KafkaError| ChangelogError::new(format!("{}: {error}", self.not_created()), Some(&self.command(found)));
-        let admin: AdminClient<Quiet> = connection.admin().create_with_context(Quiet).map_err(|error| refused(&error))?;
+        let admin: AdminClient<Quiet> = client::create(&connection.admin(), Quiet).map_err(|error| refused(&error))?;
         let options = AdminOptions::new().operation_timeout(Some(ATTEMPT)).request_timeout(Some(ATTEMPT * 2));
         let results = if found.is_some() {
             let more = NewPartitions::new(name, usize::try_from(partitions).unwrap_or_default());

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 
 use super::distribution::{Classes, Distribution};
 use super::process::Process;
-use super::state::{BrokerState, ClusterState};
+use super::state::{BrokerState, ClusterState, PASSWORD, USER};
 
 /// The same for every test cluster: it never meets another.
 const CLUSTER_ID: &str = "dGlkZXdhaXRlcnRlc3QxMg";
@@ -38,6 +38,7 @@ pub(super) fn prepare(
         .arg("kafka.tools.StorageTool")
         .args(["format", "--cluster-id", CLUSTER_ID, "--config"])
         .arg(&broker.settings)
+        .args(["--add-scram", &format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]")])
         .output()
         .context("cannot run Kafka's StorageTool")?;
     if !output.status.success() {
@@ -92,10 +93,15 @@ process.roles=broker,controller
 node.id={id}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},GATEWAY://127.0.0.1:{exit}
-advertised.listeners=CLIENT://127.0.0.1:{port},GATEWAY://127.0.0.1:{entrance}
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,GATEWAY:PLAINTEXT
+listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},GATEWAY://127.0.0.1:{exit},GUARDED://127.0.0.1:{guarded}
+advertised.listeners=CLIENT://127.0.0.1:{port},GATEWAY://127.0.0.1:{entrance},GUARDED://127.0.0.1:{guarded}
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,GATEWAY:PLAINTEXT,GUARDED:SASL_PLAINTEXT
 inter.broker.listener.name=CLIENT
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512,OAUTHBEARER
+listener.name.guarded.plain.sasl.jaas.config={security}.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";
+listener.name.guarded.scram-sha-512.sasl.jaas.config={security}.scram.ScramLoginModule required;
+listener.name.guarded.oauthbearer.sasl.jaas.config={security}.oauthbearer.OAuthBearerLoginModule required \
+    unsecuredLoginStringClaim_sub=\"broker\";
 log.dirs={data}
 
 # for a person it is handy; for a test a topic that is missing is an error, not a topic with other settings
@@ -138,6 +144,8 @@ log.cleaner.dedupe.buffer.size=16777216
         controller_port = broker.controller_port,
         exit = broker.gateway.exit,
         entrance = broker.gateway.entrance,
+        guarded = broker.guarded_port,
+        security = "org.apache.kafka.common.security",
         data = cluster.data(broker.id).display(),
         in_sync = count.min(2),
         auto_create = life == Life::Detached,
@@ -149,24 +157,27 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn cluster(ports: &[[u16; 4]]) -> ClusterState {
+    fn cluster(ports: &[[u16; 5]]) -> ClusterState {
         ClusterState::new("t", "17", Path::new("/run/t"), ports)
     }
 
     #[test]
     fn one_broker_is_content_with_itself_and_three_need_two_in_sync() {
-        let one = cluster(&[[20_001, 21_001, 22_001, 23_001]]);
+        let one = cluster(&[[20_001, 21_001, 22_001, 23_001, 24_001]]);
         let settings_of_one = settings(&one, &one.brokers[0], Life::Attached);
         assert!(settings_of_one.contains("transaction.state.log.min.isr=1\n"));
         assert!(settings_of_one.contains("auto.create.topics.enable=false\n"));
         assert!(settings_of_one.contains("offsets.topic.replication.factor=1\n"));
-        let three = cluster(&[1, 2, 3].map(|id| [20_000 + id, 21_000 + id, 22_000 + id, 23_000 + id]));
+        let three = cluster(&[1, 2, 3].map(|id| [20_000 + id, 21_000 + id, 22_000 + id, 23_000 + id, 24_000 + id]));
         let settings = settings(&three, &three.brokers[1], Life::Detached);
         assert!(settings.contains("auto.create.topics.enable=true\n"));
         assert!(settings.contains("node.id=2\n"));
         assert!(settings.contains("controller.quorum.voters=1@127.0.0.1:21001,2@127.0.0.1:21002,3@127.0.0.1:21003\n"));
-        assert!(settings.contains("listeners=CLIENT://127.0.0.1:20002,CONTROLLER://127.0.0.1:21002,GATEWAY://127.0.0.1:23002\n"));
-        assert!(settings.contains("advertised.listeners=CLIENT://127.0.0.1:20002,GATEWAY://127.0.0.1:22002\n"));
+        let listeners = "\nlisteners=CLIENT://127.0.0.1:20002,CONTROLLER://127.0.0.1:21002,\
+            GATEWAY://127.0.0.1:23002,GUARDED://127.0.0.1:24002\n";
+        assert!(settings.contains(listeners));
+        let advertised = "\nadvertised.listeners=CLIENT://127.0.0.1:20002,GATEWAY://127.0.0.1:22002,GUARDED://127.0.0.1:24002\n";
+        assert!(settings.contains(advertised));
         assert!(settings.contains("log.dirs=/run/t/data-2\n"));
         for setting in ["min.insync.replicas=2", "transaction.state.log.min.isr=2", "transaction.state.log.replication.factor=3"]
         {

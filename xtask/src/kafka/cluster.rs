@@ -133,6 +133,13 @@ impl Cluster {
         self.state().brokers.iter().map(|broker| broker.gateway).collect()
     }
 
+    /// Where brokers listen for clients that say who they are, comma-separated.
+    #[must_use]
+    pub fn guarded_bootstrap(&self) -> String {
+        let servers: Vec<_> = self.state().brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.guarded_port)).collect();
+        servers.join(",")
+    }
+
     /// Ends a broker as a power cut would.
     ///
     /// # Errors

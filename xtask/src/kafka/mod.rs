@@ -24,7 +24,7 @@ mod state;
 
 pub use cluster::Cluster;
 pub use distribution::{Missing, VERSION, missing};
-pub use state::{BrokerState, ClusterState, Gateway};
+pub use state::{BrokerState, ClusterState, Gateway, PASSWORD, USER};
 
 use std::path::{Path, PathBuf};
 

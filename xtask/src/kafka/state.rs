@@ -12,7 +12,11 @@ use super::process::Process;
 use super::runs;
 
 /// How many ports a broker takes.
-pub(super) const PORTS: usize = 4;
+pub(super) const PORTS: usize = 5;
+
+/// Whom the guarded listeners let in.
+pub const USER: &str = "tester";
+pub const PASSWORD: &str = "tester-secret";
 
 /// A cluster that was started and not stopped; its processes may be gone all the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +44,8 @@ pub struct BrokerState {
     /// For the controllers' quorum.
     pub controller_port: u16,
     pub gateway: Gateway,
+    /// For clients that say by SASL who they are: [`USER`], with [`PASSWORD`], or a token that nobody signed.
+    pub guarded_port: u16,
     pub log: PathBuf,
     /// Its settings; the path is also by what its process is recognised.
     pub settings: PathBuf,
@@ -79,12 +85,13 @@ impl ClusterState {
 
     /// A cluster that was not started yet, with so many ports for each broker.
     pub(super) fn new(name: &str, java: &str, folder: &Path, ports: &[[u16; PORTS]]) -> Self {
-        let broker = |(&[port, controller_port, entrance, exit], id): (&[u16; PORTS], usize)| BrokerState {
+        let broker = |(&[port, controller_port, entrance, exit, guarded_port], id): (&[u16; PORTS], usize)| BrokerState {
             id,
             pid: None,
             port,
             controller_port,
             gateway: Gateway { entrance, exit },
+            guarded_port,
             log: folder.join(format!("broker-{id}.log")),
             settings: folder.join(format!("broker-{id}.properties")),
         };
