@@ -40,6 +40,8 @@ pub(crate) struct Course {
     pub(crate) names: BTreeMap<Place, &'static str>,
     /// How long the members wait for a partition that has nothing to offer.
     pub(crate) max_idle: &'static str,
+    /// Where their ops endpoints listen.
+    pub(crate) ops: String,
     folder: TempDir,
     progress: BaseConsumer,
     /// By table and partition: where it ends.
@@ -77,6 +79,7 @@ impl Course {
             properties,
             names: BTreeMap::new(),
             max_idle: "500ms",
+            ops: "off".to_owned(),
             folder: tempfile::tempdir().unwrap(),
             progress: config.create().unwrap(),
             ends: BTreeMap::new(),
@@ -120,12 +123,13 @@ impl Course {
         let name = |name| self.stage.name(name);
         let mut config = format!(
             "rules = {:?}\n[source]\ntopics = [{transactions:?}, {agreements:?}]\n[alerts]\ntopic = {:?}\n[dead_letters]\ntopic = {:?}\n\
-             [expected]\nprofiles = {:?}\n[engine]\nbatch_records = 100\nbatch_age = \"5ms\"\n[ops]\nlisten = \"off\"\n\
+             [expected]\nprofiles = {:?}\n[engine]\nbatch_records = 100\nbatch_age = \"5ms\"\n[ops]\nlisten = {:?}\n\
              [merge]\nmax_idle = {:?}\n[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n",
             self.yardstick.rules.to_str().unwrap(),
             name("alerts"),
             name("dead-letters"),
             self.yardstick.profiles.to_str().unwrap(),
+            self.ops,
             self.max_idle,
             self.bootstrap,
             name("group"),
@@ -160,6 +164,10 @@ impl Course {
         let process = command.args(["run", "--config"]).arg(&config).stderr(file).spawn().unwrap();
         let before = self.members.insert(place, Member { process, log });
         assert!(before.is_none(), "place {place} was taken");
+    }
+
+    pub(crate) fn process_id(&self, place: Place) -> u32 {
+        self.members[&place].process.id()
     }
 
     pub(crate) fn signal(&self, place: Place, signal: &str) {

@@ -12,6 +12,7 @@ mod points;
 #[path = "../../metamorphic/random.rs"]
 mod random;
 mod rivals;
+mod soak;
 mod storms;
 mod wire;
 mod workload;
