@@ -112,6 +112,11 @@ impl<D: Domain> Engine<D> {
         slots
     }
 
+    /// What comes before this offset of a partition is not for this group.
+    pub(super) fn begin_at(&mut self, slot: Slot, offset: i64) {
+        self.merge.begin_at(slot, offset);
+    }
+
     /// Takes a partition away. Records that were pushed but not applied are forgotten.
     pub fn revoke(&mut self, slot: Slot) {
         self.merge.revoke(slot);

@@ -155,6 +155,11 @@ impl<C> Merge<C> {
         slot
     }
 
+    /// Nothing before this offset was asked for.
+    pub(super) fn begin_at(&mut self, slot: Slot, offset: i64) {
+        self.inbox_mut(slot).position.consumed_to(offset);
+    }
+
     /// Takes a partition away; what it offered and nobody took is read again by whoever has it next.
     pub(super) fn revoke(&mut self, slot: Slot) {
         self.inboxes[slot.0] = None;

@@ -30,6 +30,12 @@ pub trait Source: Send {
     /// Of partitions just assigned, for which nothing is committed: reads from here on.
     fn resume_at(&mut self, positions: &BTreeMap<Partition, i64>);
 
+    /// Where the source has begun with a partition for which nothing is committed, if not with all that it has. It is
+    /// committed even if nothing comes: what comes while nobody reads must not lie before where the next begins.
+    fn begins_at(&self, _partition: Partition) -> Option<i64> {
+        None
+    }
+
     /// While held, a partition's records stay with the source, which bounds what it reads ahead.
     fn hold(&mut self, partition: Partition, hold: bool);
 

@@ -264,3 +264,33 @@ fn a_daemon_that_was_stopped_or_killed_goes_on_where_its_last_commit_was() {
         if round % 2 == 0 { daemon.kill() } else { daemon.stop() }
     }
 }
+
+#[test]
+#[ignore = "needs Java and Maven: cargo xtask test"]
+fn who_begins_at_the_latest_leaves_out_what_was_there_and_nothing_that_comes_later() {
+    let mut openings = Openings::on(Stage::new("latest"));
+    openings.config = openings.config.replace("[source]\n", "[source]\nstart = \"latest\"\n");
+    // history, on both partitions
+    openings.open(1000..1010);
+    let daemon = openings.daemon();
+    let start = Instant::now();
+    while openings.stage.committed("group", &openings.agreements).len() < 2 {
+        assert!(start.elapsed() < PATIENCE, "where it begins is not committed\n{}", daemon.log());
+    }
+    daemon.kill();
+    // nobody reads, and neither partition has had anything since the beginning
+    openings.open(0..10);
+    let daemon = openings.daemon();
+    openings.were_told_once(10);
+    daemon.kill();
+    // a partition that is new, with records before anybody has read it
+    openings.stage.grow(&openings.agreements, 3);
+    let added = |number| OwnedRecord {
+        origin: Origin { partition: 2, ..opening(&openings.agreements, number).origin },
+        ..opening(&openings.agreements, number)
+    };
+    openings.stage.produce(&(10..20).map(added).collect::<Vec<_>>());
+    let daemon = openings.daemon();
+    openings.were_told_once(20);
+    daemon.stop();
+}

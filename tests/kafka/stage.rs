@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
@@ -107,6 +107,13 @@ impl Stage {
         let created = block_on(admin.create_topics([&topic], &AdminOptions::new())).unwrap();
         assert_eq!(created, [Ok(name.clone())]);
         name
+    }
+
+    /// Adds partitions to a topic, up to so many.
+    pub(crate) fn grow(&self, topic: &str, partitions: usize) {
+        let admin: AdminClient<_> = self.config().create().unwrap();
+        let more = NewPartitions::new(topic, partitions);
+        assert_eq!(block_on(admin.create_partitions([&more], &AdminOptions::new())).unwrap(), [Ok(topic.to_owned())]);
     }
 
     /// Appends records to the partitions that their origins name, in order, and waits until they are there.

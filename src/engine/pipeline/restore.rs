@@ -64,6 +64,13 @@ where
         }
         for (partition, slot) in self.engine.restore(&Vec::from_iter(partitions), restored) {
             self.lanes.insert(partition, (slot, Lane::default()));
+            if begin.contains_key(&partition) {
+                continue;
+            }
+            if let Some(offset) = self.source.begins_at(partition) {
+                self.engine.begin_at(slot, offset);
+                self.gathering.get_or_insert_with(Instant::now);
+            }
         }
         self.committed = begin;
         self.silence.broken(Instant::now());

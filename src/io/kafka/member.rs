@@ -8,8 +8,9 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult};
 
+use super::begin::committed_offsets;
 use super::client::{self, Connection, OPERATION};
-use super::source::{Context, committed_offsets, failure};
+use super::source::{Context, failure};
 use crate::engine::ports::SourceError;
 
 /// The consumer as the sink needs it: who it is in the group, and what the group has committed. Another consumer takes its

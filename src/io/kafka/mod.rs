@@ -11,6 +11,7 @@
 //! librdkafka's calls block, so both clients have a thread of their own. What becomes of each class of error stands in one
 //! table, in `fate.rs`.
 
+mod begin;
 mod changelog;
 pub mod client;
 mod deliveries;

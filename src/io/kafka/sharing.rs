@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::consumer::BaseConsumer;
 
+use super::begin::NotBegun;
 use super::client::Connection;
 use super::probe::Probe;
-use super::source::{Context, NotBegun};
+use super::source::Context;
 use super::topics;
 use crate::engine::Partition;
 use crate::engine::ports::{OwnedRecord, SharedInput};

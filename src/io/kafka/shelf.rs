@@ -58,12 +58,21 @@ impl Shelf {
 
     // The poll thread's side.
 
-    /// Partitions, and the offset that each is read from where it is known; and what is known of the input if these are not
-    /// all.
-    pub(super) fn assigned(&self, partitions: &BTreeMap<Partition, Option<i64>>, shared: Option<SharedInput>) {
+    /// Partitions, and the committed offset of each if there is one; where those without begin that do not begin with all
+    /// they have; and what is known of the input if these are not all.
+    pub(super) fn assigned(
+        &self,
+        partitions: &BTreeMap<Partition, Option<i64>>,
+        begun: &BTreeMap<Partition, i64>,
+        shared: Option<SharedInput>,
+    ) {
         self.change(|state| {
             state.events.extend(shared.map(Polled::Shared));
-            state.lanes = partitions.iter().map(|(key, next)| (*key, Lane { from: *next, ..Lane::anew(*next) })).collect();
+            let lane = |(key, from): (&Partition, &Option<i64>)| {
+                let begun = begun.get(key).copied();
+                (*key, Lane { from: *from, begun, ..Lane::anew(from.or(begun)) })
+            };
+            state.lanes = partitions.iter().map(lane).collect();
             state.events.push_back(Polled::Assigned(partitions.clone()));
         });
     }
@@ -287,6 +296,10 @@ impl Shelf {
                 lane.held = hold;
             }
         });
+    }
+
+    pub(super) fn begins_at(&self, partition: Partition) -> Option<i64> {
+        self.lock().lanes.get(&partition).and_then(|lane| lane.begun)
     }
 
     pub(super) fn at_end(&self, partition: Partition) -> bool {

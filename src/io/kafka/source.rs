@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
@@ -16,13 +16,14 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
+use super::begin::{NotBegun, begin};
 use super::client::{self, Connection, OPERATION};
 use super::failpoint::failpoint;
 use super::fate;
 use super::member::{Ended, Fencings, Member};
 use super::patience::{ATTEMPT, PAUSE};
 use super::shelf::{Shelf, wait_for_release};
-use super::{gone, sharing, statistics};
+use super::{gone, statistics};
 use crate::engine::Partition;
 use crate::engine::ports::{OwnedRecord, Polled, Source, SourceError, Standing};
 use crate::event::{Origin, Topic};
@@ -49,7 +50,7 @@ pub struct Subscription {
     pub membership: Membership,
 }
 
-/// Where a partition is read from when the group has committed nothing for it.
+/// Where a topic is read from when the group has committed nothing of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
     #[default]
@@ -127,6 +128,10 @@ impl Source for KafkaSource {
 
     fn look_again(&mut self) {
         self.shelf.look_again();
+    }
+
+    fn begins_at(&self, partition: Partition) -> Option<i64> {
+        self.shelf.begins_at(partition)
     }
 
     fn hold(&mut self, partition: Partition, hold: bool) {
@@ -323,7 +328,7 @@ pub(super) fn owned(message: &BorrowedMessage<'_>) -> OwnedRecord {
     }
 }
 
-fn list(partitions: &[Partition]) -> TopicPartitionList {
+pub(super) fn list(partitions: &[Partition]) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
         list.add_partition(partition.topic.name(), partition.partition);
@@ -360,70 +365,6 @@ fn release(shelf: &Shelf, lost: bool) {
     shelf.released();
 }
 
-/// Why reading does not begin.
-pub(super) enum NotBegun {
-    Stop(SourceError),
-    Later(String),
-}
-
-impl NotBegun {
-    pub(super) fn of(what: &str, error: &KafkaError) -> Self {
-        let SourceError { detail, hint } = failure(what, error);
-        if error.rdkafka_error_code().is_some_and(fate::needs_a_person) {
-            Self::Stop(SourceError { detail, hint })
-        } else {
-            Self::Later(detail)
-        }
-    }
-}
-
-/// Begins where the group has committed, or where the configuration says.
-///
-/// The position is always named: were it left to `auto.offset.reset`, a position that retention has overtaken would be
-/// skipped without a word.
-fn begin(consumer: &BaseConsumer<Context>, connection: &Connection, partitions: &[Partition]) -> Result<(), NotBegun> {
-    let Context { shelf, subscription } = consumer.context().as_ref();
-    let stop = |what: &'static str| move |error: KafkaError| NotBegun::Stop(failure(what, &error));
-    let assigned = list(partitions);
-    let committed = match assigned.count() {
-        0 => assigned,
-        _ => committed_offsets(consumer, assigned, ATTEMPT)
-            .map_err(|error| NotBegun::of("cannot read the group's committed offsets", &error))?,
-    };
-    let mut lanes = BTreeMap::new();
-    let mut positions = TopicPartitionList::new();
-    for element in committed.elements() {
-        let is_data = subscription.topics.iter().any(|topic| topic == element.topic());
-        let committed = Some(element.offset()).filter(|offset| is_data && matches!(offset, Offset::Offset(_)));
-        let position = match (committed, subscription.start) {
-            (Some(position), _) => position,
-            // as a number: see `take_over`; and librdkafka's own look-up ends at the first error that it does not know
-            (None, start) if is_data => {
-                let ends = consumer.fetch_watermarks(element.topic(), element.partition(), ATTEMPT);
-                let (low, high) = ends.map_err(|error| NotBegun::of("cannot find the ends of a partition", &error))?;
-                Offset::Offset(if start == Start::Latest { high } else { low })
-            }
-            (None, _) => Offset::End,
-        };
-        positions.add_partition_offset(element.topic(), element.partition(), position).map_err(stop("cannot name a position"))?;
-        if is_data {
-            let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
-            lanes.insert(key, committed.and_then(Offset::to_raw));
-        }
-    }
-    let shared = match subscription.membership {
-        Membership::Group if !lanes.is_empty() => sharing::look(consumer, connection, &subscription.topics, &lanes)?,
-        Membership::Group | Membership::Alone => None,
-    };
-    // known before the first record can come
-    shelf.assigned(&lanes, shared);
-    // one that was paused stays so over its next assignment, of which the shelf knows nothing
-    consumer.resume(&positions).map_err(stop("cannot resume partitions"))?;
-    consumer.assign(&positions).map_err(stop("cannot take the assignment"))?;
-    failpoint!("assign.after");
-    Ok(())
-}
-
 /// Reads some of the assigned partitions from elsewhere. Of the others nothing is lost: the shelf knows what comes next.
 fn seek(consumer: &BaseConsumer<Context>, positions: &BTreeMap<Partition, i64>) -> Result<(), SourceError> {
     let mut list = TopicPartitionList::new();
@@ -444,17 +385,6 @@ fn seek(consumer: &BaseConsumer<Context>, positions: &BTreeMap<Partition, i64>) 
     consumer.assign(&list).map_err(|error| failure("cannot read on from the changelog's positions", &error))
 }
 
-/// An answer that does not hold for every partition is none: a position that could not be told is not one that there is not.
-pub(super) fn committed_offsets(
-    consumer: &BaseConsumer<Context>,
-    partitions: TopicPartitionList,
-    timeout: Duration,
-) -> KafkaResult<TopicPartitionList> {
-    let committed = consumer.committed_offsets(partitions, timeout)?;
-    committed.elements().iter().try_for_each(TopicPartitionListElem::error)?;
-    Ok(committed)
-}
-
 pub(super) fn failure(what: &str, error: &KafkaError) -> SourceError {
     SourceError { detail: format!("{what}: {error}"), hint: fate::hint(error) }
 }
@@ -462,8 +392,8 @@ pub(super) fn failure(what: &str, error: &KafkaError) -> SourceError {
 /// What librdkafka calls back, on the poll thread.
 #[derive(Clone)]
 pub(super) struct Context {
-    shelf: Arc<Shelf>,
-    subscription: Subscription,
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) subscription: Subscription,
 }
 
 impl ClientContext for Context {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::executor::block_on;
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 
 use super::course::{Course, Place};
@@ -60,9 +60,7 @@ fn partitions_may_be_added_while_windows_are_open() {
     let total = course.total();
     course.wait_for_progress(total);
     for table in TABLES {
-        let more = course.topic(table);
-        let more = NewPartitions::new(more.name(), 6);
-        block_on(admin(&course).create_partitions([&more], &AdminOptions::new())).unwrap()[0].as_ref().unwrap();
+        course.stage.grow(course.topic(table).name(), 6);
     }
     // before something is written to them: until a consumer knows of a partition, it cannot wait for it
     let restored = |course: &Course, n: i32| {

@@ -19,6 +19,8 @@ pub(super) struct Lane {
     pub(super) least: i64,
     /// The committed offset that it began from.
     pub(super) from: Option<i64>,
+    /// Where it began if nothing was committed and what it had was left out.
+    pub(super) begun: Option<i64>,
     /// Where its readers end, as last heard.
     pub(super) high: Option<i64>,
     /// Where the partition ends, if everything before was fetched; it may still be on its way here.

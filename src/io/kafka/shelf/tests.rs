@@ -69,7 +69,7 @@ fn record(offset: i64, size: usize) -> OwnedRecord {
 
 fn shelf(next: Option<i64>) -> Shelf {
     let shelf = Shelf::default();
-    shelf.assigned(&[(partition(), next)].into(), None);
+    shelf.assigned(&[(partition(), next)].into(), &BTreeMap::new(), None);
     assert!(matches!(take(&shelf), Some(Polled::Assigned(_))));
     shelf
 }
@@ -177,7 +177,7 @@ fn records_of_a_revoked_assignment_are_gone_and_the_release_is_waited_for() {
 fn records_are_taken_from_all_partitions_alike() {
     let numbers = [0, 1, 2].map(|number| Partition { partition: number, ..partition() });
     let shelf = Shelf::default();
-    shelf.assigned(&numbers.iter().map(|partition| (*partition, None)).collect(), None);
+    shelf.assigned(&numbers.iter().map(|partition| (*partition, None)).collect(), &BTreeMap::new(), None);
     assert!(matches!(take(&shelf), Some(Polled::Assigned(_))));
     for (number, count) in [(0, 100), (1, 100), (2, 3)] {
         for offset in 0..count {
