@@ -149,5 +149,6 @@ mod tests {
         assert_eq!(fate(Step::Flush, &produce(RDKafkaErrorCode::MessageTimedOut)), Fate::Abort);
         assert_eq!(fate(Step::Commit, &KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)), Fate::Renew);
         assert_eq!(fate(Step::Begin, &KafkaError::Global(RDKafkaErrorCode::Fail)), Fate::Renew, "no flag is as good as fatal");
+        assert_eq!(fate(Step::Offsets, &KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)), Fate::Renew, "it hangs");
     }
 }

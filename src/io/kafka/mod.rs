@@ -21,6 +21,7 @@ mod gone;
 pub mod letters;
 mod member;
 pub mod mock;
+mod offsets;
 mod patience;
 mod probe;
 mod sharing;

@@ -9,17 +9,15 @@ use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
-use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
-use super::KafkaSource;
 use super::changelog::{self, Pages};
 use super::client::{self, Connection, OPERATION};
 use super::deliveries::{Deliveries, Refused, send};
 use super::failpoint::failpoint;
 use super::fate::{self, Fate, Step};
-use super::gone;
 use super::member::Member;
+use super::{KafkaSource, gone, offsets};
 use crate::engine::changelog::ChangelogError;
 use crate::engine::ports::{Alert, Batch, CommitError, RestorePage, Sink, SourceError, StateChange};
 use crate::engine::{DeadLetter, Partition};
@@ -111,8 +109,8 @@ struct Transactions {
     member: Member,
     /// The generation whose state was restored. Batches are of this one: were it asked for anew, a batch that outlasts its
     /// assignment would be committed in the name of the next.
-    membership: Option<ConsumerGroupMetadata>,
-    producer: Option<BaseProducer<Deliveries>>,
+    membership: Option<Arc<ConsumerGroupMetadata>>,
+    producer: Option<Arc<BaseProducer<Deliveries>>>,
     /// A batch of which it is not known whether it was committed, and its tag.
     doubt: Option<(Arc<Batch>, String)>,
     /// Tags are unique: the process and a count.
@@ -170,7 +168,7 @@ impl Transactions {
     }
 
     fn restore(&mut self, partitions: &BTreeSet<Partition>, pages: &Pages) {
-        self.membership = self.member.metadata();
+        self.membership = self.member.metadata().map(Arc::new);
         // ends what an earlier producer of this name left open, so that nothing has to be waited for; if it cannot be done
         // now, the first batch does it
         if self.producer.is_none() {
@@ -196,7 +194,7 @@ impl Transactions {
         let producer = self.producer.insert(producer);
         if let Some((doubted, tag)) = &self.doubt {
             // taking over the transactional id has decided what became of it
-            let was_committed = is_committed(&self.member, doubted, tag).map_err(Step::Init.failed())?;
+            let was_committed = offsets::were_committed(&self.member, doubted, tag).map_err(Step::Init.failed())?;
             let same = Arc::ptr_eq(doubted, batch);
             tracing::info!(was_committed, "transaction in doubt looked into");
             self.doubt = None;
@@ -221,11 +219,11 @@ impl Transactions {
             send(producer, self.outputs.change(change)).map_err(Failed::of_record)?;
         }
         failpoint!("changelog.after", producer.flush(OPERATION));
-        let offsets = offsets(batch, &tag).map_err(Step::Offsets.failed())?;
+        let offsets = offsets::of(batch, &tag).map_err(Step::Offsets.failed())?;
         let send_offsets = || {
-            let fresh = if self.membership.is_none() { self.member.metadata() } else { None };
-            let membership = self.membership.as_ref().or(fresh.as_ref()).ok_or(KafkaError::Canceled)?;
-            producer.send_offsets_to_transaction(&offsets, membership, OPERATION)
+            let membership = self.membership.clone().or_else(|| self.member.metadata().map(Arc::new));
+            let membership = membership.ok_or(KafkaError::Canceled)?;
+            offsets::send(producer, &offsets, &membership)
         };
         retried(Step::Offsets, send_offsets)?;
         failpoint!("offsets.after");
@@ -252,11 +250,11 @@ impl Transactions {
     }
 
     /// A producer that has taken over the transactional id: what an earlier one left open is ended.
-    fn connect(&self) -> Result<BaseProducer<Deliveries>, Failed> {
+    fn connect(&self) -> Result<Arc<BaseProducer<Deliveries>>, Failed> {
         let producer: BaseProducer<Deliveries> =
             client::create(&self.connection.producer(), Deliveries::default()).map_err(Step::Init.failed())?;
         retried(Step::Init, || producer.init_transactions(OPERATION))?;
-        Ok(producer)
+        Ok(Arc::new(producer))
     }
 
     fn abort(&mut self) {
@@ -289,22 +287,6 @@ fn retried(step: Step, call: impl Fn() -> KafkaResult<()>) -> Result<(), Failed>
             Err(error) => return Err(Failed { step, error, topic: None }),
         }
     }
-}
-
-/// Every offset carries the batch's tag, by which it is found again.
-fn offsets(batch: &Batch, tag: &str) -> KafkaResult<TopicPartitionList> {
-    let mut offsets = TopicPartitionList::new();
-    for (partition, offset) in &batch.offsets {
-        let mut element = offsets.add_partition(partition.topic.name(), partition.partition);
-        element.set_offset(Offset::Offset(*offset))?;
-        element.set_metadata(tag);
-    }
-    Ok(offsets)
-}
-
-fn is_committed(member: &Member, batch: &Batch, tag: &str) -> KafkaResult<bool> {
-    let committed = member.committed(offsets(batch, tag)?)?;
-    Ok(committed.elements().iter().any(|element| element.metadata() == tag))
 }
 
 impl Outputs {

@@ -123,7 +123,7 @@ impl Course {
         let name = |name| self.stage.name(name);
         let mut config = format!(
             "rules = {:?}\n[source]\ntopics = [{transactions:?}, {agreements:?}]\n[alerts]\ntopic = {:?}\n[dead_letters]\ntopic = {:?}\n\
-             [expected]\nprofiles = {:?}\n[engine]\nbatch_records = 100\nbatch_age = \"5ms\"\n[ops]\nlisten = {:?}\n\
+             [expected]\nprofiles = {:?}\n[expected.cache]\nmax_mib = 8\n[engine]\nbatch_records = 100\nbatch_age = \"5ms\"\n[ops]\nlisten = {:?}\n\
              [merge]\nmax_idle = {:?}\n[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n",
             self.yardstick.rules.to_str().unwrap(),
             name("alerts"),

@@ -1,4 +1,5 @@
-//! A steady stream for long: memory and open windows stay as they are.
+//! A steady stream for long: memory and open windows stay as they are. The book grows, so the cache of look-ups does until it
+//! reaches its bound, which is small here.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
