@@ -62,12 +62,12 @@ impl From<SourceError> for Ended {
     }
 }
 
-/// How often a member was fenced.
+/// How often a member was fenced while it was in the group.
 ///
-/// librdkafka repeats requests under a member id that it has given up meanwhile. Where a coordinator went away and came back,
-/// the member thereby fences itself (confluent-kafka-go #494), which ends its consumer for good. Joining anew helps then; but
-/// where another process has the same `group.instance.id`, the two would throw each other out for ever. So it is done a few
-/// times, and whichever of two rivals is fenced more often than that ends.
+/// One that was out of it already, since its session had timed out, fences itself when it comes back: librdkafka repeats
+/// requests under a member id that it has given up meanwhile (confluent-kafka-go #494), and that ends its consumer for good.
+/// Joining anew helps then. But where another process has the same `group.instance.id` the two would throw each other out for
+/// ever: so who is thrown out of the group joins anew a few times, and the rival that it happens to more often ends.
 #[derive(Default)]
 pub(super) struct Fencings(VecDeque<Instant>);
 

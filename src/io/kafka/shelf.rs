@@ -31,6 +31,8 @@ struct State {
     events: VecDeque<Polled>,
     /// Partitions are taken away, and the pipeline has not let go.
     revoking: bool,
+    /// The membership ended by itself, and no other has begun.
+    lost: bool,
     /// Some partition came to its end or left it since this was last said.
     ends_changed: bool,
     error: Option<SourceError>,
@@ -84,9 +86,15 @@ impl Shelf {
             let partitions = std::mem::take(&mut state.lanes).into_keys().collect();
             state.begins = None;
             state.revoking = true;
+            state.lost = lost;
             state.events.push_back(Polled::Revoked(Revocation { partitions, lost, released: Some(released) }));
         });
         receiver
+    }
+
+    /// Whether this is out of the group, without having been sent away.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lock().lost
     }
 
     pub(super) fn released(&self) {
@@ -203,6 +211,7 @@ impl Shelf {
     pub(super) fn begin(&self, partitions: Vec<Partition>) {
         let mut state = self.lock();
         state.lanes.clear();
+        state.lost = false;
         state.begins = Some(partitions);
     }
 

@@ -168,10 +168,10 @@ fn stay(
     let error = loop {
         match consume(&consumer, shelf, connection) {
             Ok(()) => return Some(consumer),
-            Err(Ended::Fenced(_)) if fencings.are_few(Instant::now()) => {}
+            Err(Ended::Fenced(_)) if shelf.is_lost() || fencings.are_few(Instant::now()) => {}
             Err(Ended::Fenced(error) | Ended::Failed(error)) => break error,
         }
-        tracing::warn!("fenced, as happens to a member whose own requests outlive a coordinator: joining the group anew");
+        tracing::warn!("fenced, joining the group anew");
         release(shelf, true);
         let context = consumer.context().as_ref().clone();
         drop(consumer);

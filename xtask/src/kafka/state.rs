@@ -45,6 +45,7 @@ pub struct BrokerState {
     pub controller_port: u16,
     pub gateway: Gateway,
     /// For clients that say by SASL who they are: [`USER`], with [`PASSWORD`], or a token that nobody signed.
+    #[serde(default)] // an earlier version had none
     pub guarded_port: u16,
     pub log: PathBuf,
     /// Its settings; the path is also by what its process is recognised.

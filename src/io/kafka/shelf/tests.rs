@@ -206,3 +206,14 @@ fn a_held_partition_keeps_its_records() {
     shelf.hold(partition(), false);
     assert_eq!(offsets(take(&shelf)), [0]);
 }
+
+#[test]
+fn a_member_is_lost_until_it_has_partitions_again() {
+    let shelf = shelf(None);
+    drop(shelf.revoke(false));
+    assert!(!shelf.is_lost(), "it was told to give them back");
+    drop(shelf.revoke(true));
+    assert!(shelf.is_lost());
+    shelf.begin(vec![partition()]);
+    assert!(!shelf.is_lost());
+}
