@@ -283,13 +283,14 @@ fn who_begins_at_the_latest_leaves_out_what_was_there_and_nothing_that_comes_lat
     let daemon = openings.daemon();
     openings.were_told_once(10);
     daemon.kill();
-    // a partition that is new, with records before anybody has read it
+    // a partition that nobody has read, with records of before the group began, and of since
     openings.stage.grow(&openings.agreements, 3);
-    let added = |number| OwnedRecord {
-        origin: Origin { partition: 2, ..opening(&openings.agreements, number).origin },
-        ..opening(&openings.agreements, number)
+    let added = |number, timestamp_ms| {
+        let record = opening(&openings.agreements, number);
+        OwnedRecord { origin: Origin { partition: 2, ..record.origin }, timestamp_ms, ..record }
     };
-    openings.stage.produce(&(10..20).map(added).collect::<Vec<_>>());
+    let (before, since) = ((2000..2010).map(|n| added(n, Some(1_768_208_400_000))), (10..20).map(|n| added(n, None)));
+    openings.stage.produce(&before.chain(since).collect::<Vec<_>>());
     let daemon = openings.daemon();
     openings.were_told_once(20);
     daemon.stop();

@@ -114,6 +114,11 @@ impl Stage {
         let admin: AdminClient<_> = self.config().create().unwrap();
         let more = NewPartitions::new(topic, partitions);
         assert_eq!(block_on(admin.create_partitions([&more], &AdminOptions::new())).unwrap(), [Ok(topic.to_owned())]);
+        let start = Instant::now();
+        let client: BaseConsumer = self.config().create().unwrap();
+        while client.fetch_metadata(Some(topic), PATIENCE).unwrap().topics()[0].partitions().len() < partitions {
+            assert!(start.elapsed() < PATIENCE, "{topic} does not grow");
+        }
     }
 
     /// Appends records to the partitions that their origins name, in order, and waits until they are there.

@@ -13,10 +13,11 @@ use super::client::Connection;
 use super::failpoint::failpoint;
 use super::patience::ATTEMPT;
 use super::source::{Context, Membership, Start, failure, list};
-use super::{fate, sharing};
+use super::{fate, offsets, sharing};
 use crate::engine::Partition;
 use crate::engine::ports::SourceError;
 use crate::event::Topic;
+use crate::time::{Clock as _, SystemClock};
 
 /// Why reading does not begin.
 pub(super) enum NotBegun {
@@ -40,7 +41,7 @@ impl NotBegun {
 /// The position is always named: were it left to `auto.offset.reset`, a position that retention has overtaken would be
 /// skipped without a word.
 pub(super) fn begin(consumer: &BaseConsumer<Context>, connection: &Connection, partitions: &[Partition]) -> Result<(), NotBegun> {
-    let Context { shelf, subscription } = consumer.context().as_ref();
+    let Context { shelf, subscription, since } = consumer.context().as_ref();
     let stop = |what: &'static str| move |error: KafkaError| NotBegun::Stop(failure(what, &error));
     let assigned = list(partitions);
     let committed = match assigned.count() {
@@ -48,10 +49,20 @@ pub(super) fn begin(consumer: &BaseConsumer<Context>, connection: &Connection, p
         _ => committed_offsets(consumer, assigned, ATTEMPT)
             .map_err(|error| NotBegun::of("cannot read the group's committed offsets", &error))?,
     };
+    let known = match subscription.start {
+        Start::Earliest => None,
+        Start::Latest => {
+            let known = began(consumer, &committed)?;
+            // before the ends are asked for: what comes between is not lost to another member
+            since.get_or_init(|| known.unwrap_or_else(|| SystemClock.now().as_ms()));
+            known
+        }
+    };
     let (mut lanes, mut begun) = (BTreeMap::new(), BTreeMap::new());
     let mut positions = TopicPartitionList::new();
     for element in committed.elements() {
         let is_data = subscription.topics.iter().any(|topic| topic == element.topic());
+        let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
         let committed = Some(element.offset()).filter(|offset| is_data && matches!(offset, Offset::Offset(_)));
         let position = match (committed, subscription.start) {
             (Some(position), _) => position,
@@ -59,19 +70,19 @@ pub(super) fn begin(consumer: &BaseConsumer<Context>, connection: &Connection, p
             (None, start) if is_data => {
                 let ends = consumer.fetch_watermarks(element.topic(), element.partition(), ATTEMPT);
                 let (low, high) = ends.map_err(|error| NotBegun::of("cannot find the ends of a partition", &error))?;
-                if start == Start::Latest && !is_known(consumer, element.topic())? {
-                    let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
-                    begun.insert(key, high);
-                    Offset::Offset(high)
-                } else {
-                    Offset::Offset(low)
+                match start {
+                    Start::Earliest => Offset::Offset(low),
+                    Start::Latest => {
+                        let first = known.map_or(Ok(high), |since| first_since(consumer, key, since, high))?;
+                        begun.insert(key, first);
+                        Offset::Offset(first)
+                    }
                 }
             }
             (None, _) => Offset::End,
         };
         positions.add_partition_offset(element.topic(), element.partition(), position).map_err(stop("cannot name a position"))?;
         if is_data {
-            let key = Partition { topic: Topic::intern(element.topic()), partition: element.partition() };
             lanes.insert(key, committed.and_then(Offset::to_raw));
         }
     }
@@ -88,18 +99,42 @@ pub(super) fn begin(consumer: &BaseConsumer<Context>, connection: &Connection, p
     Ok(())
 }
 
-/// Whether the group has read this topic before: then a partition for which it has committed nothing is a new one, of which
-/// nothing was to be left out.
-fn is_known(consumer: &BaseConsumer<Context>, topic: &str) -> Result<bool, NotBegun> {
-    let metadata = consumer.fetch_metadata(Some(topic), ATTEMPT);
-    let metadata = metadata.map_err(|error| NotBegun::of("cannot read the partitions of a topic", &error))?;
-    let mut partitions = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
-        partitions.add_partition(topic, partition.id());
+/// When the group began, in milliseconds since 1970, if it did before: this process knows, or what was committed tells.
+fn began(consumer: &BaseConsumer<Context>, committed: &TopicPartitionList) -> Result<Option<i64>, NotBegun> {
+    let Context { since, subscription, .. } = consumer.context().as_ref();
+    if let Some(since) = since.get().copied().or_else(|| offsets::since(committed)) {
+        return Ok(Some(since));
     }
-    let committed = committed_offsets(consumer, partitions, ATTEMPT)
-        .map_err(|error| NotBegun::of("cannot read the group's committed offsets", &error))?;
-    Ok(committed.elements().iter().any(|element| matches!(element.offset(), Offset::Offset(_))))
+    // it may be with partitions that are another member's
+    let mut all = TopicPartitionList::new();
+    for topic in &subscription.topics {
+        let metadata = consumer.fetch_metadata(Some(topic), ATTEMPT);
+        let metadata = metadata.map_err(|error| NotBegun::of("cannot read the partitions of a topic", &error))?;
+        for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
+            all.add_partition(topic, partition.id());
+        }
+    }
+    let committed = committed_offsets(consumer, all, ATTEMPT);
+    committed
+        .map(|committed| offsets::since(&committed))
+        .map_err(|error| NotBegun::of("cannot read the group's committed offsets", &error))
+}
+
+/// The first record of a partition that is not older than this, or its end.
+fn first_since(consumer: &BaseConsumer<Context>, partition: Partition, since: i64, end: i64) -> Result<i64, NotBegun> {
+    let cannot = |error| NotBegun::of("cannot find where the group began in a partition", &error);
+    let mut asked = TopicPartitionList::new();
+    let asked_for = asked.add_partition_offset(partition.topic.name(), partition.partition, Offset::Offset(since));
+    asked_for.map_err(cannot)?;
+    let found = consumer.offsets_for_times(asked, ATTEMPT).map_err(cannot)?;
+    let element = found.elements_for_topic(partition.topic.name()).into_iter().next();
+    Ok(match element {
+        Some(element) => {
+            element.error().map_err(cannot)?;
+            element.offset().to_raw().filter(|offset| *offset >= 0).unwrap_or(end)
+        }
+        None => end,
+    })
 }
 
 /// An answer that does not hold for every partition is none: a position that could not be told is not one that there is not.

@@ -26,7 +26,7 @@ pub(super) struct Refused {
 
 impl Refused {
     pub(super) fn failure(&self) -> SourceError {
-        failure(&format!("not acknowledged by {}", self.topic), &self.error)
+        failure(&format!("record not taken (topic {})", self.topic), &self.error)
     }
 }
 

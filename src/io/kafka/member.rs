@@ -36,6 +36,11 @@ impl Member {
         self.consumer().and_then(|consumer| consumer.group_metadata())
     }
 
+    /// When the group began, if it left out what was there before.
+    pub(super) fn since(&self) -> Option<i64> {
+        self.consumer().and_then(|consumer| consumer.context().since.get().copied())
+    }
+
     /// What the group has committed for these, with the metadata that was written along.
     pub(super) fn committed(&self, partitions: TopicPartitionList) -> KafkaResult<TopicPartitionList> {
         let consumer = self.consumer().ok_or(KafkaError::Canceled)?;

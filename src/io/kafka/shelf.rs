@@ -85,6 +85,7 @@ impl Shelf {
         self.change(|state| {
             let partitions = std::mem::take(&mut state.lanes).into_keys().collect();
             state.begins = None;
+            state.resume.clear();
             state.revoking = true;
             state.lost = lost;
             state.events.push_back(Polled::Revoked(Revocation { partitions, lost, released: Some(released) }));
@@ -95,6 +96,10 @@ impl Shelf {
     /// Whether this is out of the group, without having been sent away.
     pub(super) fn is_lost(&self) -> bool {
         self.lock().lost
+    }
+
+    pub(super) fn was_sent_away(&self) {
+        self.lock().lost = false;
     }
 
     pub(super) fn released(&self) {

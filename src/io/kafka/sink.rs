@@ -153,7 +153,7 @@ impl Transactions {
             let producer = self.producer.as_ref()?;
             gone::missing(producer.client(), &error, [alerts, dead_letters, changelog].map(String::as_str))
         };
-        let topic = topic.or_else(missing).map(|topic| format!(" to {topic}")).unwrap_or_default();
+        let topic = topic.or_else(missing).map(|topic| format!(" (topic {topic})")).unwrap_or_default();
         let detail = format!("{}{topic}: {error}", step.text());
         // retries happen where the call is made; one that is left has run out of time
         match fate {
@@ -203,7 +203,7 @@ impl Transactions {
             }
         }
         self.tags += 1;
-        let tag = format!("{}-{}", std::process::id(), self.tags);
+        let tag = offsets::tag(self.tags, self.member.since());
         producer.context().take_failure();
         failpoint!("begin.before");
         retried(Step::Begin, || producer.begin_transaction())?;
@@ -232,7 +232,7 @@ impl Transactions {
             // a record that was purged fell with its transaction; the next call says why that fell
             let cause = if is_purge(&error) { send_offsets().err() } else { None };
             return Err(match cause {
-                Some(error) => Failed { step: Step::Flush, error, topic: None },
+                Some(error) => Failed { step: Step::Offsets, error, topic: None },
                 None => Failed { step: Step::Flush, error, topic: Some(topic) },
             });
         }

@@ -1,7 +1,7 @@
 //! The input topics: a consumer on a thread of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,7 @@ impl KafkaSource {
     /// Starts to consume. Brokers that cannot be reached are waited for.
     pub fn start(connection: &Connection, subscription: Subscription) -> Result<Self, SourceError> {
         let shelf = Arc::new(Shelf::default());
-        let context = Context { shelf: Arc::clone(&shelf), subscription };
+        let context = Context { shelf: Arc::clone(&shelf), subscription, since: Arc::default() };
         let member = Member::default();
         let consumer = member.join(connection, context)?;
         let (done, closed) = oneshot::channel();
@@ -157,7 +157,8 @@ impl Drop for KafkaSource {
     }
 }
 
-/// Consumes until the end. An error is taken before anything else happens to the assignment.
+/// Consumes until the end, with another consumer where one is fenced. Gives the last one: after an error only when the pipeline
+/// has taken it, since leaving the group would come before it.
 fn stay(
     mut consumer: Arc<BaseConsumer<Context>>,
     member: &Member,
@@ -171,8 +172,13 @@ fn stay(
             Err(Ended::Fenced(_)) if shelf.is_lost() || fencings.are_few(Instant::now()) => {}
             Err(Ended::Fenced(error) | Ended::Failed(error)) => break error,
         }
+        if shelf.is_closing() {
+            return Some(consumer);
+        }
         tracing::warn!("fenced, joining the group anew");
         release(shelf, true);
+        shelf.was_sent_away();
+        thread::sleep(PAUSE);
         let context = consumer.context().as_ref().clone();
         drop(consumer);
         match member.join(connection, context) {
@@ -394,6 +400,8 @@ pub(super) fn failure(what: &str, error: &KafkaError) -> SourceError {
 pub(super) struct Context {
     pub(super) shelf: Arc<Shelf>,
     pub(super) subscription: Subscription,
+    /// When the group began, in milliseconds since 1970, if it left out what was there before.
+    pub(super) since: Arc<OnceLock<i64>>,
 }
 
 impl ClientContext for Context {
