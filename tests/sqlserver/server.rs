@@ -224,7 +224,7 @@ impl Shared {
             self.saw(seen(&call));
             let Behaviour { delay, compatibility_level, .. } = self.behaviour();
             tokio::time::sleep(delay).await;
-            let is_settings = call.statement.trim_start().starts_with("SET ");
+            let is_settings = is_settings(&call.statement);
             let planned = if is_settings { None } else { self.behaviour.lock().unwrap().errors.pop() };
             let answer = match planned {
                 Some((number, class)) => tds::error(number, class, "row value FRH0000291"),
@@ -318,13 +318,18 @@ impl Shared {
 const NOT_KNOWN: [(&str, &str); 2] =
     [("TYPE_NAME(c.system_type_id)", "N'varchar'"), ("c.collation_name", "N'SQL_Latin1_General_CP1_CI_AS'")];
 
+/// What every connection of ours begins with.
+fn is_settings(statement: &str) -> bool {
+    statement.trim_start().starts_with("SET ANSI_NULLS, ")
+}
+
 fn seen(call: &tds::Call) -> Seen {
     let statement = &call.statement;
     if statement.starts_with("/* tidewaiter: expected payments */") {
         Seen::Expected(call.parameters.len())
     } else if statement.starts_with("/* tidewaiter: shape */") {
         Seen::Shape
-    } else if statement.trim_start().starts_with("SET ") {
+    } else if is_settings(statement) {
         Seen::Settings
     } else {
         Seen::Other(statement.clone())

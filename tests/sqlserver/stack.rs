@@ -80,8 +80,7 @@ impl Stack {
         let debezium = Debezium::new("stack", Keying::AgreementNumber);
         while !stop.load(Ordering::Relaxed) {
             for record in self.server.take_commits().iter().flat_map(|commit| debezium.records(commit)) {
-                let headers: Vec<_> =
-                    record.headers.iter().map(|(name, value)| Header { name, value: Some(value) }).collect();
+                let headers: Vec<_> = record.headers.iter().map(|(name, value)| Header { name, value: Some(value) }).collect();
                 let record = Record {
                     origin: Origin { topic: Topic::intern(&record.topic), partition: -1, offset: 0 },
                     timestamp_ms: Some(record.timestamp_ms),
@@ -162,7 +161,8 @@ fn what_the_scripts_raise_by_way_of_the_daemon_is_shown_kept_and_held_against_wh
          [[script]]\nname = \"07-settlement-in-one-update.sql\"\nraises = [\"R3 FRM0000777\"]\n\
          [[script]]\nname = \"09-again.sql\"\nraises = [\"R1 FRM0001544\", \"R2 FRM0001544\"]\n",
     );
-    let (out, err) = stack.running(|| stack.says(&["events", "--alerts", "alerts.jsonl", "--settle", "2s", "--timeout", "1m"], 0));
+    let (out, err) =
+        stack.running(|| stack.says(&["events", "--alerts", "alerts.jsonl", "--settle", "2s", "--timeout", "1m"], 0));
     let (shown, outcomes) = out.rsplit_once("\n\n").unwrap();
     assert_eq!(outcomes.lines().filter(|line| line.starts_with("ok ")).count(), 4, "{out}");
     assert!(shown.contains("\nagain\n") && shown.matches("R2 lump sum").count() == 2, "{out}");
@@ -273,7 +273,10 @@ fn scripts_run_as_somebody_who_may_write_if_asked_to() {
     let mut args = vec!["a.sql", "--sql-user", "writer"];
     args.extend(AT_ONCE);
     let (_, err) = stack.says(&args, 2);
-    assert!(err.contains("the environment variable TIDEWAITER_SQL_PASSWORD is not set\nhint: it is the password of --sql-user"), "{err}");
+    assert!(
+        err.contains("the environment variable TIDEWAITER_SQL_PASSWORD is not set\nhint: it is the password of --sql-user"),
+        "{err}"
+    );
     let child = stack.replay(&args).env("TIDEWAITER_SQL_PASSWORD", "wrong").spawn().unwrap();
     let (out, err) = ended(child, 2);
     assert!(out.is_empty() && err.contains("Login failed for user 'writer'"), "{err}");

@@ -16,7 +16,8 @@ pub(super) struct Grid {
 
 impl From<&ResultSet> for Grid {
     fn from(set: &ResultSet) -> Self {
-        let text = |row: &Vec<Value>| row.iter().zip(&set.columns).map(|(value, (_, ty))| value.shown(*ty).into_owned()).collect();
+        let text =
+            |row: &Vec<Value>| row.iter().zip(&set.columns).map(|(value, (_, ty))| value.shown(*ty).into_owned()).collect();
         Self {
             columns: set.columns.iter().map(|(name, ty)| (name.clone(), is_number(*ty))).collect(),
             rows: set.rows.iter().map(text).collect(),

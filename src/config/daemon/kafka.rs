@@ -43,9 +43,8 @@ impl Kafka {
 
     /// The properties with their secrets read, at start-up; or the first that has none, and why.
     pub fn resolved(&self) -> Result<BTreeMap<String, String>, (String, SecretError)> {
-        let value = |(key, property): (&String, &Property)| {
-            Ok((key.clone(), property.read().map_err(|error| (key.clone(), error))?))
-        };
+        let value =
+            |(key, property): (&String, &Property)| Ok((key.clone(), property.read().map_err(|error| (key.clone(), error))?));
         self.properties.iter().map(value).collect()
     }
 }
@@ -143,7 +142,8 @@ mod tests {
     fn a_members_name_may_stand_in_the_file_or_in_the_environment() {
         let named = |instance: &str| {
             let toml = format!("bootstrap_servers = \"b:1\"\n{instance}");
-            let kafka = parse("t.toml", &toml, |root| kafka(root, &[], Path::new("/etc"))).map_err(|errors| errors.to_string())?;
+            let kafka =
+                parse("t.toml", &toml, |root| kafka(root, &[], Path::new("/etc"))).map_err(|errors| errors.to_string())?;
             kafka.instance().map_err(|error| error.to_string())
         };
         assert_eq!(named(""), Ok(None));

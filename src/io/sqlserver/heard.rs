@@ -56,8 +56,9 @@ impl Listener {
     pub(super) fn take(&self) -> Vec<Message> {
         let mut state = self.heard.0.lock().unwrap_or_else(PoisonError::into_inner);
         let messages = std::mem::take(&mut state.messages);
-        let is_message =
-            |(place, message): &(Identifier, Message)| matches!(message, Message::Error { .. }) || state.place.as_ref() == Some(place);
+        let is_message = |(place, message): &(Identifier, Message)| {
+            matches!(message, Message::Error { .. }) || state.place.as_ref() == Some(place)
+        };
         messages.into_iter().filter(is_message).map(|(_, message)| message).collect()
     }
 }

@@ -41,7 +41,8 @@ fn text(value: &ColumnData<'_>, ty: ColumnType) -> Option<String> {
         }
         ColumnData::Time(value) => {
             let time = (*value)?;
-            clock(time.increments(), time.scale()).map_or_else(|| BEYOND.to_owned(), |(time, decimals)| format!("{time}{decimals}"))
+            clock(time.increments(), time.scale())
+                .map_or_else(|| BEYOND.to_owned(), |(time, decimals)| format!("{time}{decimals}"))
         }
         ColumnData::Date(value) => day(*(value.as_ref())?).map_or_else(|| BEYOND.to_owned(), |day| day.to_string()),
         ColumnData::DateTime2(value) => moment((*value)?, 0),

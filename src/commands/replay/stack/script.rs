@@ -27,9 +27,9 @@ pub(super) async fn run(
             let mut showing = Showing { screen, grid: None, failed: None };
             let ended = console.batch(&batch.text, |said| showing.hear(said)).await;
             showing.end()?;
-            let stopped = |(file, line): (String, u32)| match file == name {
-                true => anyhow::anyhow!("{name} stopped at line {line}"),
-                false => anyhow::anyhow!("{name} stopped at {file}:{line}"),
+            let stopped = |(file, line): (String, u32)| {
+                let place = if file == name { format!("line {line}") } else { format!("{file}:{line}") };
+                anyhow::anyhow!("{name} stopped at {place}")
             };
             let errors = ended.map_err(|error| told(error).context(stopped(batch.head())))?;
             let mut first = None;

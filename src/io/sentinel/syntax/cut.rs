@@ -76,8 +76,10 @@ pub fn batches(name: &str, text: &str, surroundings: &dyn Surroundings) -> Resul
 fn databases(tokens: &[Token]) -> Vec<String> {
     let mut databases = Vec::new();
     for (at, pair) in tokens.windows(2).enumerate() {
-        let [Token { lexeme: Lexeme::Word { text: word, quoted: false }, .. }, Token { lexeme: Lexeme::Word { text: name, .. }, .. }] =
-            pair
+        let [
+            Token { lexeme: Lexeme::Word { text: word, quoted: false }, .. },
+            Token { lexeme: Lexeme::Word { text: name, .. }, .. },
+        ] = pair
         else {
             continue;
         };
@@ -130,7 +132,8 @@ mod tests {
 
     #[test]
     fn databases_are_those_that_use_names() {
-        let batches = cut("use a; PRINT 'USE b' -- USE c\nUSE [d]]d]\nSELECT 1 AS [use], e.f FROM t OPTION (RECOMPILE, USE HINT ('x'))\n");
+        let batches =
+            cut("use a; PRINT 'USE b' -- USE c\nUSE [d]]d]\nSELECT 1 AS [use], e.f FROM t OPTION (RECOMPILE, USE HINT ('x'))\n");
         assert_eq!(batches[0].databases, ["a", "d]d"]);
     }
 

@@ -122,14 +122,7 @@ pub(crate) fn lex(text: String, drops_rest: bool) -> Lexed {
 }
 
 /// Ends a batch, which begins and ends on these lines and at these bytes, unless nothing stands in it.
-fn finish(
-    batches: &mut Vec<Batch>,
-    tokens: &mut Vec<Token>,
-    repeat: u32,
-    length: usize,
-    begin: (u32, usize),
-    end: (u32, usize),
-) {
+fn finish(batches: &mut Vec<Batch>, tokens: &mut Vec<Token>, repeat: u32, length: usize, begin: (u32, usize), end: (u32, usize)) {
     if tokens.is_empty() {
         return;
     }
