@@ -162,7 +162,7 @@ fn what_the_scripts_raise_by_way_of_the_daemon_is_shown_kept_and_held_against_wh
          [[script]]\nname = \"09-again.sql\"\nraises = [\"R1 FRM0001544\", \"R2 FRM0001544\"]\n",
     );
     let (out, err) =
-        stack.running(|| stack.says(&["events", "--alerts", "alerts.jsonl", "--settle", "2s", "--timeout", "1m"], 0));
+        stack.running(|| stack.says(&["events", "--alerts", "alerts.jsonl", "--settle", "2s", "--timeout", "5m"], 0));
     let (shown, outcomes) = out.rsplit_once("\n\n").unwrap();
     assert_eq!(outcomes.lines().filter(|line| line.starts_with("ok ")).count(), 4, "{out}");
     assert!(shown.contains("\nagain\n") && shown.matches("R2 lump sum").count() == 2, "{out}");
