@@ -233,7 +233,8 @@ impl Shared {
                     tds::done(0, &mut answer);
                     answer
                 }
-                None => self.answer(&call, &mut database, compatibility_level),
+                // which takes long: others can log in meanwhile
+                None => tokio::task::block_in_place(|| self.answer(&call, &mut database, compatibility_level)),
             };
             let is_copy = call.statement.contains("SELECT 1 AS done");
             let cut = match &mut *self.behaviour.lock().unwrap() {
