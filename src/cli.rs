@@ -1,9 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::config;
 
 /// Watches a lender's change stream and raises explainable financial-crime alerts.
 ///
@@ -35,11 +38,12 @@ pub struct Run {
     pub config: PathBuf,
 }
 
-/// Run SQL scripts on an embedded Sentinel and show the alerts they cause.
+/// Run SQL scripts on an embedded Sentinel, or on a real one, and show the alerts they cause.
 ///
 /// Scripts are T-SQL as one writes it for sqlcmd, with GO between batches. Their changes travel as Debezium records
 /// through the same code that runs in production. Without arguments: the repository's test-events/ on a built-in loan
-/// book, and at the end a check of what each script must raise.
+/// book, and at the end a check of what each script must raise. With --target stack the scripts run on the SQL Server of
+/// the daemon's configuration, and the alerts are those that the running daemon writes to its topic.
 #[derive(Debug, Args)]
 pub struct Replay {
     /// Scripts, or directories whose *.sql files run in the order of their names.
@@ -73,6 +77,36 @@ pub struct Replay {
     /// Where the scripts run.
     #[arg(long, value_enum, default_value_t = Target::Embedded)]
     pub target: Target,
+
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// What `--target stack` needs to know.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "With --target stack")]
+pub struct Stack {
+    /// The daemon's configuration: its SQL Server, its brokers, its alerts topic.
+    #[arg(long, value_name = "FILE.toml", required_if_eq("target", "stack"), value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+
+    /// The login that runs the scripts, as the daemon's own may only read; its password is taken from the environment
+    /// variable TIDEWAITER_SQL_PASSWORD [default: the configuration's].
+    #[arg(long, value_name = "NAME")]
+    pub sql_user: Option<String>,
+
+    /// Run the scripts on databases that are not marked as test ones, too.
+    #[arg(long)]
+    pub any_database: bool,
+
+    /// How long after the last statement is waited for alerts that must come.
+    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = duration)]
+    pub timeout: Duration,
+
+    /// How long after the last statement is waited for alerts that must not come [default: window.max_silence of the rules,
+    /// and 15s].
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub settle: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -287,6 +321,10 @@ pub struct Export {
     pub out: PathBuf,
 }
 
+fn duration(text: &str) -> Result<Duration, String> {
+    config::duration_of(text).map_err(|problem| problem.message().to_owned())
+}
+
 fn local_time(text: &str) -> Result<NaiveDateTime, String> {
     let midnight = || text.parse::<NaiveDate>().ok().map(|date| date.and_time(chrono::NaiveTime::MIN));
     ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"]
@@ -317,6 +355,14 @@ mod tests {
         for text in ["", "2026-02-30T09:00", "2026-03-15T09:00Z", "2026-03-15T24:00"] {
             assert!(at(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_stack_is_found_by_the_daemons_configuration() {
+        let replay = |more: &[&str]| Cli::try_parse_from(["tidewaiter", "replay"].iter().chain(more));
+        assert!(replay(&["--target", "stack"]).is_err());
+        assert!(replay(&["--target", "stack", "--config", "c", "--settle", "2s"]).is_ok());
+        assert!(replay(&["--target", "stack", "--config", "c", "--timeout", "2"]).is_err());
     }
 
     #[test]

@@ -140,8 +140,8 @@ fn every_configuration_loads() {
     for file in CONFIGURATIONS {
         let mut check = Command::cargo_bin("tidewaiter").unwrap();
         check.current_dir(root()).args(["check", "--config", file]);
-        for secret in ["KAFKA_PASSWORD", "TIDEWAITER_OPS_TOKEN", "TIDEWAITER_DB_PASSWORD"] {
-            check.env(secret, "of-a-test");
+        for variable in ["KAFKA_PASSWORD", "TIDEWAITER_OPS_TOKEN", "TIDEWAITER_DB_PASSWORD", "POD_NAME"] {
+            check.env(variable, "of-a-test");
         }
         let Output { status, stdout, stderr } = check.output().unwrap();
         let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
@@ -173,6 +173,20 @@ fn the_stacks_database_is_made_by_scripts_that_run() {
 #[test]
 fn kubernetes_has_the_shipped_rules() {
     assert_eq!(text("deploy/kubernetes/base/rules/lending.toml"), text("rules/lending.toml"));
+}
+
+/// Each of its members needs a name of its own in the group: one that is lasting.
+#[test]
+fn kubernetes_gives_its_configurations_what_they_take_from_the_environment() {
+    let pod = text("deploy/kubernetes/base/statefulset.yaml");
+    for file in CONFIGURATIONS.into_iter().filter(|file| file.contains("kubernetes")) {
+        let config = text(file);
+        assert!(config.contains("\ninstance_id = { env = \"POD_NAME\" }\n"), "{file}");
+        for variable in config.split("{ env = \"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(pod.contains(&format!("            - name: {variable}\n              valueFrom:\n")), "{file}: {variable}");
+        }
+    }
+    assert!(pod.contains("fieldPath: metadata.name"));
 }
 
 #[test]

@@ -283,6 +283,15 @@ fn what_is_missing_is_told_with_advice() {
         (vec!["--alerts", "no/such/folder.jsonl"], "cannot write no/such/folder.jsonl", "hint: the folder must exist"),
         (vec!["--alerts", "-"], "would mix with what a replay shows", "hint: name a file"),
         (vec!["--at", "2026-02-30T09:00"], "--at", "expected a local time such as 2026-03-15T09:00"),
+        (vec!["--target", "stack"], "--config <FILE.toml>", ""),
+        (vec!["--config", "deploy/tidewaiter.toml"], "--config is for --target stack", "hint: add --target stack"),
+        (
+            vec!["--target", "stack", "--config", "nothere.toml", "--at", "2026-03-15"],
+            "--at is for the embedded target",
+            "hint: a real",
+        ),
+        (vec!["--target", "stack", "--config", "nothere.toml"], "cannot read nothere.toml", ""),
+        (vec!["--target", "stack", "--config", "deploy/tidewaiter.toml"], "has no [expected.sqlserver]", "hint: that is where"),
     ] {
         let said = says(&args, 2);
         assert_eq!(said.out, "", "{args:?}");

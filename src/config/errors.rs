@@ -34,6 +34,11 @@ impl Problem {
         Self { message: message.into(), hint: None }
     }
 
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Advice: what to write instead.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {

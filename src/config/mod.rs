@@ -30,7 +30,7 @@ pub use errors::{ConfigErrors, Finding, Problem};
 pub use registry::SchemaRegistry;
 pub use secret::{Secret, SecretError};
 pub use section::{Item, Section};
-pub use value::{Value, amount, boolean, choice, duration, integer, percentage, text};
+pub use value::{Value, amount, boolean, choice, duration, duration_of, integer, percentage, text};
 
 /// Why a configuration file gives no value.
 #[derive(Debug, thiserror::Error)]

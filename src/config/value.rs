@@ -80,16 +80,21 @@ pub fn percentage(value: Value<'_>) -> Result<Decimal, Problem> {
     decimal(value, "a percentage, zero or more, such as 50 or \"12.5\"", Bounds { digits: 15, decimals: 15 })
 }
 
+const DURATION: &str = "a duration such as \"30s\": a number and one unit, `ms`, `s`, `m` or `h`";
+
 /// A whole number of milliseconds from "0s" to ten years: a number and one unit.
 pub fn duration(value: Value<'_>) -> Result<Duration, Problem> {
-    const EXPECTED: &str = "a duration such as \"30s\": a number and one unit, `ms`, `s`, `m` or `h`";
-    let text = match value.0 {
-        DeValue::String(text) => text.as_ref(),
-        DeValue::Integer(digits) => return Err(value.expected(EXPECTED).hint(format!("for seconds write \"{digits}s\""))),
-        _ => return Err(value.expected(EXPECTED)),
-    };
+    match value.0 {
+        DeValue::String(text) => duration_of(text),
+        DeValue::Integer(digits) => Err(value.expected(DURATION).hint(format!("for seconds write \"{digits}s\""))),
+        _ => Err(value.expected(DURATION)),
+    }
+}
+
+/// As [`duration`], of a text that stands in no file.
+pub fn duration_of(text: &str) -> Result<Duration, Problem> {
     let malformed = || {
-        let problem = Problem::new(format!("expected {EXPECTED}, found {}", quoted(text)));
+        let problem = Problem::new(format!("expected {DURATION}, found {}", quoted(text)));
         if Plain::parse(text).is_some() { problem.hint(format!("for seconds write \"{text}s\"")) } else { problem }
     };
     let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());

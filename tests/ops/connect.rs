@@ -50,6 +50,7 @@ fn it_tells_partition_counts_keys_and_messages_that_cannot_be_read() {
     ] {
         assert!(told.contains(&line), "{line} in {told}");
     }
+    assert_eq!(told.matches("hint: run one member").count(), 1, "two findings have this hint: {told}");
     produce(&broker, AGREEMENT, "k", "{\"flattened\":true}");
     let (code, told) = check(broker.bootstrap_servers());
     assert_eq!(code, Some(1), "{told}");

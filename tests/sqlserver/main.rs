@@ -17,6 +17,7 @@ mod outages;
 mod pipeline;
 mod proxy;
 mod server;
+mod stack;
 mod tds;
 mod tls;
 mod whole;

@@ -1,11 +1,12 @@
 //! A SQL Server as far as our driver and our T-SQL can tell: one that can be told to misbehave.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use tidewaiter::io::sentinel::{CapturedTransaction, Observer, ReplayClock, ResultSet, ScriptError, Sentinel};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,6 +32,12 @@ struct Shared {
     behaviour: Mutex<Behaviour>,
     /// What was asked, login by login and statement by statement.
     seen: Mutex<Vec<Seen>>,
+    /// What its statements committed since somebody looked.
+    commits: Mutex<Vec<CapturedTransaction>>,
+    /// When each commit was, by its position.
+    times: Mutex<BTreeMap<String, i64>>,
+    /// Where logins begin.
+    database: String,
     tls: TlsAcceptor,
 }
 
@@ -56,6 +63,8 @@ pub(crate) struct Behaviour {
     /// Sends who logs in elsewhere.
     pub(crate) route: Option<(String, u16)>,
     pub(crate) refuses_to_encrypt: bool,
+    /// Its databases are marked as ones for tests.
+    pub(crate) is_for_tests: bool,
     /// Waits before each answer.
     pub(crate) delay: Duration,
     /// What sys.databases says instead of 160.
@@ -89,17 +98,28 @@ fn identity() -> Identity {
 impl Server {
     /// With these statements run on an empty database `Book`.
     pub(crate) fn start(setup: &str) -> Self {
+        Self::of("Book", &["CREATE DATABASE Book;", "USE Book;", setup].join("\nGO\n"))
+    }
+
+    /// With whatever these statements make.
+    pub(crate) fn of(database: &str, setup: &str) -> Self {
         let Identity { authority, identity } = identity();
         // as SQL Server has it within TDS: later versions go on shaking hands when they are done
         let tls = native_tls::TlsAcceptor::builder(identity).max_protocol_version(Some(native_tls::Protocol::Tlsv12)).build();
         let tls = tls.unwrap().into();
         let now = NaiveDate::from_ymd_opt(2026, 3, 15).unwrap().and_hms_opt(9, 0, 0).unwrap();
         let mut sentinel = Sentinel::new(ReplayClock::new(now)).unwrap();
-        run(&mut sentinel, "CREATE DATABASE Book;").unwrap();
-        sentinel.start_in(Some("Book"));
         run(&mut sentinel, setup).unwrap();
-        let shared =
-            Arc::new(Shared { sentinel: Mutex::new(sentinel), behaviour: Mutex::default(), seen: Mutex::default(), tls });
+        sentinel.start_in(Some(database));
+        let shared = Arc::new(Shared {
+            sentinel: Mutex::new(sentinel),
+            behaviour: Mutex::default(),
+            seen: Mutex::default(),
+            commits: Mutex::default(),
+            times: Mutex::default(),
+            database: database.to_owned(),
+            tls,
+        });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
@@ -123,7 +143,13 @@ impl Server {
 
     /// Runs statements as somebody else does.
     pub(crate) fn run(&self, sql: &str) {
-        run(&mut self.shared.sentinel.lock().unwrap(), sql).unwrap();
+        let heard = run(&mut self.shared.sentinel.lock().unwrap(), sql).unwrap();
+        self.shared.remember(heard);
+    }
+
+    /// What was committed since it was last asked.
+    pub(crate) fn take_commits(&self) -> Vec<CapturedTransaction> {
+        std::mem::take(&mut *self.shared.commits.lock().unwrap())
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -186,6 +212,8 @@ impl Shared {
             return send(&mut stream, &tds::error(number, 14, &message)).await;
         }
         send(&mut stream, &tds::welcome()).await?;
+        // the connection's, as USE changes it
+        let mut database = self.database.clone();
         loop {
             let (kind, body) = message(&mut stream).await?;
             let call = match kind {
@@ -196,7 +224,7 @@ impl Shared {
             self.saw(seen(&call));
             let Behaviour { delay, compatibility_level, .. } = self.behaviour();
             tokio::time::sleep(delay).await;
-            let is_settings = call.statement.trim_start().starts_with("SET ");
+            let is_settings = is_settings(&call.statement);
             let planned = if is_settings { None } else { self.behaviour.lock().unwrap().errors.pop() };
             let answer = match planned {
                 Some((number, class)) => tds::error(number, class, "row value FRH0000291"),
@@ -205,7 +233,8 @@ impl Shared {
                     tds::done(0, &mut answer);
                     answer
                 }
-                None => self.answer(&call, compatibility_level),
+                // which takes long: others can log in meanwhile
+                None => tokio::task::block_in_place(|| self.answer(&call, &mut database, compatibility_level)),
             };
             let is_copy = call.statement.contains("SELECT 1 AS done");
             let cut = match &mut *self.behaviour.lock().unwrap() {
@@ -224,7 +253,12 @@ impl Shared {
         }
     }
 
-    fn answer(&self, call: &tds::Call, compatibility_level: Option<u16>) -> Vec<u8> {
+    fn answer(&self, call: &tds::Call, database: &mut String, compatibility_level: Option<u16>) -> Vec<u8> {
+        if let Some(text) = self.known(&call.statement) {
+            let text = text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
+            let statement = format!("SELECT CAST({text} AS varchar(23));");
+            return self.answer(&tds::Call { statement, parameters: Vec::new() }, database, compatibility_level);
+        }
         let mut sql = String::new();
         for (name, value) in &call.parameters {
             let value = value.as_ref().map_or("NULL".to_owned(), |value| format!("N'{}'", value.replace('\'', "''")));
@@ -239,21 +273,45 @@ impl Shared {
             assert!(level >= 130 || !sql.contains("OPENJSON"), "an old server knows no OPENJSON");
         }
         let mut answer = Vec::new();
-        match run(&mut self.sentinel.lock().unwrap(), &sql) {
-            Ok(sets) => {
-                for (at, set) in sets.iter().enumerate() {
-                    tds::result(set, at + 1 < sets.len(), &mut answer);
+        let used = sql.lines().filter_map(|line| line.trim().strip_prefix("USE ")).next_back();
+        if let Some(used) = used {
+            used.trim_end_matches(';').clone_into(database);
+            tds::database_changed(database, &mut answer);
+        }
+        let mut sentinel = self.sentinel.lock().unwrap();
+        sentinel.start_in(Some(database));
+        let heard = heard(&mut sentinel, &sql);
+        drop(sentinel);
+        for told in &heard.told {
+            match told {
+                Told::Printed(text) => tds::printed(text, &mut answer),
+                Told::Rows(set) => tds::result(set, true, &mut answer),
+                Told::Failed(error) => {
+                    let number = error.number.and_then(|number| u32::try_from(number).ok()).unwrap_or(102);
+                    tds::failure(number, 16, &error.message, error.line, &mut answer);
                 }
-                if sets.is_empty() {
-                    tds::done(0, &mut answer);
-                }
-            }
-            Err(error) => {
-                let number = error.number.and_then(|number| u32::try_from(number).ok()).unwrap_or(102);
-                answer.extend(tds::error(number, 16, &error.message));
             }
         }
+        tds::done(0, &mut answer);
+        self.remember(heard);
         answer
+    }
+
+    /// Answers what the embedded Sentinel does not know.
+    fn known(&self, statement: &str) -> Option<Option<String>> {
+        if statement.starts_with("/* tidewaiter: test database */") {
+            return Some(Some(u8::from(self.behaviour().is_for_tests).to_string()));
+        }
+        let lsn = statement.strip_prefix("/* tidewaiter: commit */")?.split("0x").nth(1)?.split(')').next()?;
+        let lsn = format!("{}:{}:{}", &lsn[..8], &lsn[8..16], &lsn[16..]);
+        let time = self.times.lock().unwrap().get(&lsn).copied().and_then(DateTime::from_timestamp_millis);
+        Some(time.map(|time| time.format("%Y-%m-%d %H:%M:%S%.3f").to_string()))
+    }
+
+    fn remember(&self, heard: Heard) {
+        let times = heard.commits.iter().map(|commit| (commit.commit_lsn.clone(), commit.commit_time_ms));
+        self.times.lock().unwrap().extend(times);
+        self.commits.lock().unwrap().extend(heard.commits);
     }
 }
 
@@ -261,35 +319,71 @@ impl Shared {
 const NOT_KNOWN: [(&str, &str); 2] =
     [("TYPE_NAME(c.system_type_id)", "N'varchar'"), ("c.collation_name", "N'SQL_Latin1_General_CP1_CI_AS'")];
 
+/// What every connection of ours begins with.
+fn is_settings(statement: &str) -> bool {
+    statement.trim_start().starts_with("SET ANSI_NULLS, ")
+}
+
 fn seen(call: &tds::Call) -> Seen {
     let statement = &call.statement;
     if statement.starts_with("/* tidewaiter: expected payments */") {
         Seen::Expected(call.parameters.len())
     } else if statement.starts_with("/* tidewaiter: shape */") {
         Seen::Shape
-    } else if statement.trim_start().starts_with("SET ") {
+    } else if is_settings(statement) {
         Seen::Settings
     } else {
         Seen::Other(statement.clone())
     }
 }
 
-#[derive(Default)]
-struct Sets(Vec<ResultSet>);
-
-impl Observer for Sets {
-    fn rows(&mut self, rows: &ResultSet) {
-        self.0.push(rows.clone());
-    }
-
-    fn committed(&mut self, _: CapturedTransaction) {}
+/// What a batch says, in order.
+enum Told {
+    Printed(String),
+    Rows(ResultSet),
+    Failed(ScriptError),
 }
 
-fn run(sentinel: &mut Sentinel, sql: &str) -> Result<Vec<ResultSet>, ScriptError> {
-    let script = sentinel.parse("batch", sql).map_err(|errors| errors.into_iter().next().unwrap())?;
-    let mut sets = Sets::default();
-    sentinel.run(&script, &mut sets)?;
-    Ok(sets.0)
+#[derive(Default)]
+struct Heard {
+    told: Vec<Told>,
+    commits: Vec<CapturedTransaction>,
+}
+
+impl Observer for Heard {
+    fn printed(&mut self, text: &str) {
+        self.told.push(Told::Printed(text.to_owned()));
+    }
+
+    fn rows(&mut self, rows: &ResultSet) {
+        self.told.push(Told::Rows(rows.clone()));
+    }
+
+    fn failed(&mut self, error: &ScriptError) {
+        self.told.push(Told::Failed(error.clone()));
+    }
+
+    fn committed(&mut self, transaction: CapturedTransaction) {
+        self.commits.push(transaction);
+    }
+}
+
+fn heard(sentinel: &mut Sentinel, sql: &str) -> Heard {
+    let mut heard = Heard::default();
+    match sentinel.parse("batch", sql) {
+        // its errors were told
+        Ok(script) => drop(sentinel.run(&script, &mut heard)),
+        Err(errors) => heard.told.extend(errors.into_iter().take(1).map(Told::Failed)),
+    }
+    heard
+}
+
+fn run(sentinel: &mut Sentinel, sql: &str) -> Result<Heard, ScriptError> {
+    let heard = heard(sentinel, sql);
+    match heard.told.iter().find_map(|told| if let Told::Failed(error) = told { Some(error) } else { None }) {
+        Some(error) => Err(error.clone()),
+        None => Ok(heard),
+    }
 }
 
 /// The next message, its packets put together.

@@ -81,17 +81,41 @@ pub(crate) fn route(host: &str, port: u16) -> Vec<u8> {
 
 /// ERROR, and the end of the batch.
 pub(crate) fn error(number: u32, class: u8, message: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    failure(number, class, message, 1, &mut out);
+    done(0, &mut out);
+    out
+}
+
+/// ERROR, and the end of its statement.
+pub(crate) fn failure(number: u32, class: u8, message: &str, line: u32, out: &mut Vec<u8>) {
     const FAILED: u16 = 2;
+    told(0xAA, (number, class), message, line, out);
+    done(FAILED | MORE, out);
+}
+
+/// INFO, as PRINT gives it.
+pub(crate) fn printed(message: &str, out: &mut Vec<u8>) {
+    told(0xAB, (0, 0), message, 1, out);
+    done(MORE, out);
+}
+
+/// ENVCHANGE and INFO of a USE.
+pub(crate) fn database_changed(database: &str, out: &mut Vec<u8>) {
+    let name = [vec![u8::try_from(database.encode_utf16().count()).unwrap()], utf16(database)].concat();
+    token(0xE3, &[&[1], &name[..], &name[..]].concat(), out);
+    told(0xAB, (5701, 0), &format!("Changed database context to '{database}'."), 1, out);
+    done(MORE, out);
+}
+
+fn told(kind: u8, (number, class): (u32, u8), message: &str, line: u32, out: &mut Vec<u8>) {
     let mut body = number.to_le_bytes().to_vec();
     body.extend([1, class]);
     put16(&mut body, u16::try_from(message.encode_utf16().count()).unwrap());
     body.extend(utf16(message));
     body.extend([0, 0]);
-    body.extend(1_u32.to_le_bytes());
-    let mut out = Vec::new();
-    token(0xAA, &body, &mut out);
-    done(FAILED, &mut out);
-    out
+    body.extend(line.to_le_bytes());
+    token(kind, &body, out);
 }
 
 /// Reads on from where it stands.

@@ -2,6 +2,7 @@
 
 mod connect;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
@@ -62,6 +63,8 @@ pub(crate) fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
 /// Looks at what the daemon would meet, and says it; true if something is wrong.
 fn meet(output: &mut Output, path: &Path, prepared: &Prepared) -> anyhow::Result<bool> {
     let mut wrong = false;
+    // what several findings have in common is told with the first of them
+    let mut told = BTreeSet::new();
     for Finding { level, text, hint } in connect::findings(prepared) {
         let word = match level {
             Level::Ok => "ok",
@@ -69,6 +72,7 @@ fn meet(output: &mut Output, path: &Path, prepared: &Prepared) -> anyhow::Result
             Level::Problem => "problem",
         };
         wrong |= level == Level::Problem;
+        let hint = hint.filter(|hint| told.insert(hint.clone()));
         let hint = hint.map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
         writeln!(output, "{}: {word}: {text}{hint}", path.display())?;
     }

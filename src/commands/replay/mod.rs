@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! scripts ─► embedded Sentinel ─► captured changes ─► Debezium records ─► Stage: broker, engine ─► alerts
+//! scripts ─► stack: SQL Server ─► Debezium ─► Kafka ─► the daemon ─► its alerts topic ─► alerts
 //! ```
 //!
-//! At every GO and WAITFOR the engine catches up before the script goes on, so what a lookup sees does not hang on who was
+//! On the embedded target, at every GO and WAITFOR the engine catches up before the script goes on, so what a lookup sees does not hang on who was
 //! faster: a profile that is inserted in a later batch is not known to what was judged before.
 
 mod book;
 mod report;
+mod screen;
 mod scripts;
 mod show;
+mod stack;
 mod stage;
 mod table;
 mod watch;
@@ -28,21 +31,24 @@ use crate::io::output::OutputFile;
 use crate::io::sentinel::{CapturedTransaction, Observer, OnError, ReplayClock, Script as Parsed, ScriptError, Sentinel};
 use crate::time::{Clock, SystemClock};
 use report::{HEADER, Outcome};
+use screen::{Raised, Screen};
 use scripts::{Disk, Plan, Script};
-use show::{Ran, Show};
+use show::Show;
 use stage::Stage;
 
 /// Debezium's `topic.prefix`.
 const PREFIX: &str = "sentinel";
 
 pub(crate) fn run(args: &cli::Replay) -> anyhow::Result<ExitCode> {
-    if args.target == Target::Stack {
-        let hint = "it runs the scripts on a real SQL Server; until then use the embedded target";
-        return Err(advise(anyhow::anyhow!("--target stack is not built yet"), hint));
-    }
     if args.alerts.as_deref().is_some_and(is_stdout) {
         let refused = anyhow::anyhow!("--alerts - would mix with what a replay shows on standard output");
         return Err(advise(refused, "name a file (a pipe or /dev/stderr will do)"));
+    }
+    match (args.target, &args.stack.config) {
+        (Target::Stack, Some(config)) => return stack::run(args, config),
+        (Target::Embedded, None) => {}
+        // the command line asks for the one with the other
+        _ => return Err(advise(anyhow::anyhow!("--config is for --target stack"), "add --target stack, or leave it out")),
     }
     if args.watch {
         return watch::run(args);
@@ -56,11 +62,7 @@ fn play(args: &cli::Replay, plan: &Plan, disk: &Disk) -> anyhow::Result<ExitCode
         Some(path) => LendingRules::load(path)?,
         None => LendingRules::shipped(),
     };
-    let mut output = Output::stdout();
-    let file = args.alerts.as_deref().map(OutputFile::create).transpose().map_err(|error| match error.hint() {
-        Some(hint) => advise(error, hint),
-        None => error.into(),
-    })?;
+    let mut screen = Screen::new(Output::stdout(), alerts_file(args)?);
 
     let mut sentinel = Sentinel::new(ReplayClock::new(args.at.unwrap_or_else(now)))?;
     // as sqlcmd has it; a script may ask for the other by `:on error exit`
@@ -75,14 +77,29 @@ fn play(args: &cli::Replay, plan: &Plan, disk: &Disk) -> anyhow::Result<ExitCode
 
     let (database, topics) = captured(&sentinel)?;
     let stage = Stage::start(&topics, rules)?;
-    writeln!(output, "{HEADER}")?;
-    let mut show = Show::new(stage, database, output, file, args.real_time);
+    screen.line(HEADER)?;
+    let mut show = Show::new(stage, database, screen, args.real_time);
     let mut runs = Vec::new();
     for script in &parsed {
         runs.push(show.script(&mut sentinel, script)?);
     }
     show.finish(&mut sentinel)?;
-    conclude(plan, show, &runs, set_up.failures)
+    conclude(plan, show.end(), "", &runs, set_up.failures)
+}
+
+fn alerts_file(args: &cli::Replay) -> anyhow::Result<Option<OutputFile>> {
+    args.alerts.as_deref().map(OutputFile::create).transpose().map_err(|error| match error.hint() {
+        Some(hint) => advise(error, hint),
+        None => error.into(),
+    })
+}
+
+/// How a script ran.
+struct Ran {
+    /// The last commit up to its end; empty before the first of all.
+    last_commit: String,
+    /// How many of its statements failed.
+    failures: usize,
 }
 
 fn now() -> NaiveDateTime {
@@ -126,6 +143,11 @@ fn tell_failure(failures: &mut usize, error: &ScriptError) {
     };
 }
 
+fn tell_note(file: &str, line: u32, text: &str) {
+    // nobody may be listening
+    writeln!(std::io::stderr(), "note: {file}:{line}: {text}").ok();
+}
+
 /// The database that is captured, and the topics of its tables.
 fn captured(sentinel: &Sentinel) -> anyhow::Result<(String, Vec<String>)> {
     let tables = sentinel.captured_tables();
@@ -151,21 +173,27 @@ impl Observer for SetUp {
     }
 }
 
-/// Says what each script raised, and whether that is what it must raise.
-fn conclude(plan: &Plan, show: Show, runs: &[Ran], failed_before: usize) -> anyhow::Result<ExitCode> {
-    let (mut output, alerts) = show.end()?;
-    let mut after = "";
+/// What each script raised, by the commits that stand between the end of the one before it, or `start`, and its own.
+fn outcomes<'p>(plan: &'p Plan, alerts: &[Raised], start: &str, runs: &[Ran]) -> Vec<Outcome<'p>> {
+    let mut after = start;
     let mut outcomes = Vec::new();
     for (script, ran) in plan.scripts.iter().zip(runs) {
-        // positions are fixed-width hexadecimal, so their texts sort as they do
+        // commits are texts that sort as they do: positions of fixed width in hexadecimal, or times
         let own = |commit: &str| after < commit && commit <= ran.last_commit.as_str();
-        let own = alerts.iter().filter(|alert| own(&alert.commit_lsn));
+        let own = alerts.iter().filter(|alert| own(&alert.commit));
         let mut raised: Vec<String> = own.map(|alert| alert.name.clone()).collect();
         raised.sort();
         let expected = plan.expected.get(&script.name);
         outcomes.push(Outcome { script: &script.name, raised, expected, failures: ran.failures });
         after = &ran.last_commit;
     }
+    outcomes
+}
+
+/// Says what each script raised, and whether that is what it must raise.
+fn conclude(plan: &Plan, screen: Screen, start: &str, runs: &[Ran], failed_before: usize) -> anyhow::Result<ExitCode> {
+    let (mut output, alerts) = screen.end()?;
+    let outcomes = outcomes(plan, &alerts, start, runs);
     write!(output, "\n{}", report::outcomes(&outcomes))?;
     output.finish()?;
     let failures = failed_before + runs.iter().map(|ran| ran.failures).sum::<usize>();

@@ -76,6 +76,19 @@ pub(super) struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
+    /// What must come and did not.
+    pub(super) fn missing(&self) -> Raised {
+        let mut raised = self.raised.clone();
+        let came = |alert: &&String| match raised.iter().position(|raised| raised == *alert) {
+            Some(at) => {
+                raised.swap_remove(at);
+                false
+            }
+            None => true,
+        };
+        self.expected.into_iter().flatten().filter(came).cloned().collect()
+    }
+
     pub(super) fn differs(&self) -> bool {
         self.expected.is_some_and(|expected| *expected != self.raised)
     }
@@ -116,6 +129,17 @@ mod tests {
             Outcome { script: "d.sql", raised: vec![], expected: None, failures: 2 },
         ]);
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn an_alert_that_must_come_twice_is_missing_when_it_came_once() {
+        let expected = ["R1 A", "R1 A", "R5 A"].map(str::to_owned).to_vec();
+        let missing = |raised: &[&str]| {
+            let raised = raised.iter().map(|name| (*name).to_owned()).collect();
+            Outcome { script: "a.sql", raised, expected: Some(&expected), failures: 0 }.missing()
+        };
+        assert_eq!(missing(&["R1 A", "R2 B"]), ["R1 A", "R5 A"]);
+        assert_eq!(missing(&["R1 A", "R1 A", "R5 A", "R5 A"]), [""; 0]);
     }
 
     #[test]

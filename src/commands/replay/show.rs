@@ -1,34 +1,17 @@
-//! What a replay shows while it runs: what the scripts print and select, and the alerts, in the order in which they come.
+//! The embedded replay while it runs: the scripts that write, the engine that reads, and the screen that shows both.
 
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::Context as _;
-
-use super::report::Shown;
+use super::screen::{self, Screen};
 use super::scripts::{Disk, Script};
 use super::stage::{Audience, Stage};
-use super::{PREFIX, book, parse, stopped, table, tell_failure};
-use crate::commands::Output;
+use super::{PREFIX, Ran, book, parse, stopped, tell_failure, tell_note};
 use crate::domains::lending::expected::{Answer, Question};
 use crate::event::{Header, Origin, Record, Topic};
-use crate::io::output::OutputFile;
 use crate::io::sentinel::{
     CapturedTransaction, Debezium, Keying, Observer, ResultSet, Script as Parsed, ScriptError, Sentinel, Tables,
 };
-
-/// How a script ran.
-pub(super) struct Ran {
-    /// The position of the last commit up to its end; empty before the first of all.
-    pub(super) last_commit: String,
-    pub(super) failures: usize,
-}
-
-/// What was raised, and by which commit.
-pub(super) struct Raised {
-    pub(super) name: String,
-    pub(super) commit_lsn: String,
-}
 
 /// The running scripts' observer, and the engine's audience.
 pub(super) struct Show {
@@ -37,13 +20,9 @@ pub(super) struct Show {
     debezium: Debezium,
     database: String,
     real_time: bool,
-    output: Output,
-    /// Of the terminal, in columns.
-    width: usize,
+    screen: Screen,
     /// Rows were shown, and how many there are is still to be said.
     counting: bool,
-    file: Option<OutputFile>,
-    alerts: Vec<Raised>,
     last_commit: String,
     /// Statements of the running script that failed.
     failures: usize,
@@ -52,29 +31,22 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) fn new(stage: Stage, database: String, output: Output, file: Option<OutputFile>, real_time: bool) -> Self {
+    pub(super) fn new(stage: Stage, database: String, screen: Screen, real_time: bool) -> Self {
         Self {
             stage: Some(stage),
             debezium: Debezium::new(PREFIX, Keying::AgreementNumber),
             database,
             real_time,
-            output,
-            width: width(),
+            screen,
             counting: false,
-            file,
-            alerts: Vec::new(),
             last_commit: String::new(),
             failures: 0,
             failed: None,
         }
     }
 
-    /// Writes the file of alerts; gives what was raised.
-    pub(super) fn end(self) -> anyhow::Result<(Output, Vec<Raised>)> {
-        if let Some(file) = self.file {
-            file.commit()?;
-        }
-        Ok((self.output, self.alerts))
+    pub(super) fn end(self) -> Screen {
+        self.screen
     }
 
     pub(super) fn script(&mut self, sentinel: &mut Sentinel, script: &Parsed) -> anyhow::Result<Ran> {
@@ -100,11 +72,9 @@ impl Show {
         self.take_failure()
     }
 
-    /// Shows at once what a script says, so that it stands between the alerts where it belongs.
-    fn say(&mut self, say: impl FnOnce(&mut Output, usize) -> std::io::Result<()>) {
+    fn say(&mut self, say: impl FnOnce(&mut Screen) -> std::io::Result<()>) {
         self.counting = false;
-        let said = say(&mut self.output, self.width).and_then(|()| self.output.flush());
-        if let (Err(error), None) = (said, &self.failed) {
+        if let (Err(error), None) = (say(&mut self.screen), &self.failed) {
             self.failed = Some(error.into());
         }
     }
@@ -119,14 +89,7 @@ impl Show {
             return;
         }
         let Some(stage) = self.stage.take() else { return };
-        let mut seats = Seats {
-            tables,
-            database: &self.database,
-            output: &mut self.output,
-            width: self.width,
-            file: &mut self.file,
-            alerts: &mut self.alerts,
-        };
+        let mut seats = Seats { tables, database: &self.database, screen: &mut self.screen };
         match work(stage, &mut seats) {
             Ok(stage) => self.stage = stage,
             Err(error) => self.failed = Some(error),
@@ -154,17 +117,17 @@ impl Show {
 
 impl Observer for Show {
     fn printed(&mut self, text: &str) {
-        self.say(|output, _| writeln!(output, "{text}"));
+        self.say(|screen| screen.line(text));
     }
 
     fn rows(&mut self, rows: &ResultSet) {
-        self.say(|output, width| output.write_all(table::table(rows, width).as_bytes()));
+        self.say(|screen| screen.grid(&rows.into()));
         self.counting = true;
     }
 
     fn affected(&mut self, rows: usize) {
         if std::mem::take(&mut self.counting) {
-            self.say(|output, _| writeln!(output, "({rows} {} affected)", if rows == 1 { "row" } else { "rows" }));
+            self.say(|screen| screen.affected(rows));
         }
     }
 
@@ -173,8 +136,7 @@ impl Observer for Show {
     }
 
     fn noted(&mut self, file: &str, line: u32, text: &str) {
-        // nobody may be listening
-        writeln!(std::io::stderr(), "note: {file}:{line}: {text}").ok();
+        tell_note(file, line, text);
     }
 
     fn committed(&mut self, transaction: CapturedTransaction) {
@@ -200,10 +162,7 @@ impl Observer for Show {
 struct Seats<'a> {
     tables: Tables<'a>,
     database: &'a str,
-    output: &'a mut Output,
-    width: usize,
-    file: &'a mut Option<OutputFile>,
-    alerts: &'a mut Vec<Raised>,
+    screen: &'a mut Screen,
 }
 
 impl Audience for Seats<'_> {
@@ -212,26 +171,12 @@ impl Audience for Seats<'_> {
     }
 
     fn alert(&mut self, alert: &[u8]) -> anyhow::Result<()> {
-        let shown: Shown = serde_json::from_slice(alert).context("an alert does not read")?;
-        self.output.write_all(shown.row(self.width).as_bytes())?;
-        self.output.flush()?;
-        if let Some(file) = self.file {
-            file.write(alert)?;
-            file.write(b"\n")?;
-        }
-        self.alerts.push(Raised { name: shown.name(), commit_lsn: shown.trigger.commit_lsn });
-        Ok(())
+        let shown = screen::read(alert)?;
+        self.screen.alert(alert, &shown, shown.trigger.commit_lsn.clone())
     }
 
     fn bad(&mut self, message: &str) {
         // told like the scripts' own words; nobody may be listening
         writeln!(std::io::stderr(), "note: a message went to the dead letters: {message}").ok();
     }
-}
-
-/// As wide as the terminal; a file or a pipe is read on some terminal later.
-fn width() -> usize {
-    const USUAL: usize = 80;
-    const LEAST: usize = 40;
-    console::Term::stdout().size_checked().map_or(USUAL, |(_, columns)| usize::from(columns).max(LEAST))
 }

@@ -6,6 +6,25 @@ use console::{measure_text_width, truncate_str};
 
 use crate::io::sentinel::{ResultSet, Type, Value};
 
+/// Rows as text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Grid {
+    /// Names, and whether they hold numbers.
+    pub(super) columns: Vec<(String, bool)>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl From<&ResultSet> for Grid {
+    fn from(set: &ResultSet) -> Self {
+        let text =
+            |row: &Vec<Value>| row.iter().zip(&set.columns).map(|(value, (_, ty))| value.shown(*ty).into_owned()).collect();
+        Self {
+            columns: set.columns.iter().map(|(name, ty)| (name.clone(), is_number(*ty))).collect(),
+            rows: set.rows.iter().map(text).collect(),
+        }
+    }
+}
+
 /// A script that selects a whole book does not ask for all of it on a terminal.
 const MOST_ROWS: usize = 100;
 /// The same, where each row takes many lines.
@@ -16,9 +35,9 @@ const WIDEST: usize = 60;
 const BETWEEN: &str = "  ";
 
 /// The rows in aligned columns, or one column a line where they do not fit side by side into `width`.
-pub(super) fn table(set: &ResultSet, width: usize) -> String {
+pub(super) fn table(set: &Grid, width: usize) -> String {
     let rows = &set.rows[..set.rows.len().min(MOST_ROWS)];
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(set, row)).collect();
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
     let column = |at: usize| cells.iter().map(move |row| row[at].as_str()).chain([set.columns[at].0.as_str()]);
     let widths: Vec<usize> = (0..set.columns.len()).map(|at| column(at).map(measure_text_width).max().unwrap_or(0)).collect();
     let whole = widths.iter().sum::<usize>() + BETWEEN.len() * widths.len().saturating_sub(1);
@@ -35,24 +54,20 @@ pub(super) fn table(set: &ResultSet, width: usize) -> String {
     text
 }
 
-fn cells(set: &ResultSet, row: &[Value]) -> Vec<String> {
-    row.iter().zip(&set.columns).map(|(value, (_, ty))| one_line(&value.shown(*ty))).collect()
-}
-
 /// Text without line breaks and whatever else a terminal would act on, and not too long.
 fn one_line(text: &str) -> String {
     let plain: String = text.trim_end_matches(' ').chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     truncate_str(&plain, WIDEST, "…").into_owned()
 }
 
-fn side_by_side(set: &ResultSet, cells: &[Vec<String>], widths: &[usize]) -> String {
+fn side_by_side(set: &Grid, cells: &[Vec<String>], widths: &[usize]) -> String {
     let mut text = String::new();
-    line(&mut text, set.columns.iter().map(|(name, ty)| (name.as_str(), is_right(*ty))), widths);
+    line(&mut text, set.columns.iter().map(|(name, right)| (name.as_str(), *right)), widths);
     let rule: Vec<String> = widths.iter().map(|width| "-".repeat((*width).max(1))).collect();
     text.push_str(rule.join(BETWEEN).trim_end());
     text.push('\n');
     for row in cells {
-        line(&mut text, row.iter().zip(&set.columns).map(|(cell, (_, ty))| (cell.as_str(), is_right(*ty))), widths);
+        line(&mut text, row.iter().zip(&set.columns).map(|(cell, (_, right))| (cell.as_str(), *right)), widths);
     }
     text
 }
@@ -68,7 +83,7 @@ fn line<'c>(text: &mut String, cells: impl Iterator<Item = (&'c str, bool)>, wid
 }
 
 /// Numbers stand under each other by their last digit.
-fn is_right(ty: Type) -> bool {
+fn is_number(ty: Type) -> bool {
     matches!(
         ty,
         Type::TinyInt
@@ -83,7 +98,7 @@ fn is_right(ty: Type) -> bool {
     )
 }
 
-fn records(set: &ResultSet, cells: &[Vec<String>]) -> String {
+fn records(set: &Grid, cells: &[Vec<String>]) -> String {
     let widest = set.columns.iter().map(|(name, _)| measure_text_width(name)).max().unwrap_or(0);
     let mut text = String::new();
     for (at, row) in cells.iter().enumerate() {
@@ -100,8 +115,8 @@ fn records(set: &ResultSet, cells: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
 
-    fn set(columns: &[(&str, Type)], rows: Vec<Vec<Value>>) -> ResultSet {
-        ResultSet { columns: columns.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect(), rows }
+    fn set(columns: &[(&str, Type)], rows: Vec<Vec<Value>>) -> Grid {
+        Grid::from(&ResultSet { columns: columns.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect(), rows })
     }
 
     fn text(text: &str) -> Value {

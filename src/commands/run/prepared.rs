@@ -9,7 +9,7 @@ use super::ops;
 use super::reload::Reloader;
 use crate::commands::book::Book;
 use crate::commands::{advise, registry};
-use crate::config::DaemonConfig;
+use crate::config::{DaemonConfig, SecretError};
 use crate::domains::lending::Lending;
 use crate::domains::lending::decode::Decoder;
 use crate::domains::lending::settings::LendingRules;
@@ -69,18 +69,20 @@ impl Prepared {
 
 /// With its secrets read.
 fn connection(kafka: &crate::config::daemon::Kafka) -> anyhow::Result<Connection> {
-    let properties = kafka.resolved().map_err(|(key, error)| {
+    let unread = |key: String, error: SecretError| {
         let hint = error.hint();
-        let error = anyhow::Error::new(error).context(format!("kafka.properties.\"{key}\""));
+        let error = anyhow::Error::new(error).context(key);
         match hint {
             Some(hint) => advise(error, hint),
             None => error,
         }
-    })?;
+    };
+    let properties = kafka.resolved().map_err(|(key, error)| unread(format!("kafka.properties.\"{key}\""), error))?;
+    let instance_id = kafka.instance().map_err(|error| unread("kafka.instance_id".to_owned(), error))?;
     Ok(Connection {
         bootstrap_servers: kafka.bootstrap_servers.clone(),
         group_id: kafka.group_id.clone(),
-        instance_id: kafka.instance_id.clone(),
+        instance_id,
         properties,
     })
 }

@@ -11,7 +11,8 @@ use crate::config::{Problem, Secret, SecretError, Section, Value, boolean, integ
 pub struct Kafka {
     pub bootstrap_servers: String,
     pub group_id: String,
-    pub instance_id: Option<String>,
+    /// Not a secret, but like one it may be kept elsewhere: members that share a file each have their own.
+    pub instance_id: Option<Property>,
     /// Whether output topics that are missing may be created.
     pub create_topics: bool,
     pub properties: BTreeMap<String, Property>,
@@ -35,16 +36,25 @@ const SECRETS: [&str; 6] = [
 ];
 
 impl Kafka {
+    /// This member's name, read at start-up.
+    pub fn instance(&self) -> Result<Option<String>, SecretError> {
+        self.instance_id.as_ref().map(Property::read).transpose()
+    }
+
     /// The properties with their secrets read, at start-up; or the first that has none, and why.
     pub fn resolved(&self) -> Result<BTreeMap<String, String>, (String, SecretError)> {
-        let value = |(key, property): (&String, &Property)| {
-            let value = match property {
-                Property::Plain(value) => value.clone(),
-                Property::Secret(secret) => secret.read().map_err(|error| (key.clone(), error))?,
-            };
-            Ok((key.clone(), value))
-        };
+        let value =
+            |(key, property): (&String, &Property)| Ok((key.clone(), property.read().map_err(|error| (key.clone(), error))?));
         self.properties.iter().map(value).collect()
+    }
+}
+
+impl Property {
+    fn read(&self) -> Result<String, SecretError> {
+        match self {
+            Self::Plain(value) => Ok(value.clone()),
+            Self::Secret(secret) => secret.read(),
+        }
     }
 }
 
@@ -52,7 +62,7 @@ pub(super) fn kafka(section: &mut Section<'_>, reserved: &[(&str, &str)], folder
     Kafka {
         bootstrap_servers: section.required("bootstrap_servers", text).unwrap_or_default(),
         group_id: section.optional("group_id", text).unwrap_or_else(|| "tidewaiter".to_owned()),
-        instance_id: section.optional("instance_id", text),
+        instance_id: section.optional("instance_id", |value| name(value, folder)),
         create_topics: section.optional("create_topics", boolean).unwrap_or(true),
         properties: section.table("properties", |properties| {
             let key = |key: &str| match reserved.iter().find(|(name, _)| *name == key) {
@@ -70,6 +80,11 @@ pub(super) fn kafka(section: &mut Section<'_>, reserved: &[(&str, &str)], folder
             entries.into_iter().map(|(key, value)| (key.value, value)).collect()
         }),
     }
+}
+
+/// Text, or where it is to be found.
+fn name(value: Value<'_>, folder: &Path) -> Result<Property, Problem> {
+    if value.is_table() { secret_value(value, folder).map(Property::Secret) } else { text(value).map(Property::Plain) }
 }
 
 /// librdkafka takes text; numbers and booleans may stand without quotes.
@@ -121,6 +136,23 @@ mod tests {
         assert!(key == "x" && error.to_string().contains("/etc/secret"), "{error}");
         let resolved = read("\"sasl.password\" = { env = \"PATH\" }").unwrap().resolved().unwrap();
         assert_eq!(Some(resolved["sasl.password"].as_str()), std::env::var("PATH").ok().as_deref());
+    }
+
+    #[test]
+    fn a_members_name_may_stand_in_the_file_or_in_the_environment() {
+        let named = |instance: &str| {
+            let toml = format!("bootstrap_servers = \"b:1\"\n{instance}");
+            let kafka =
+                parse("t.toml", &toml, |root| kafka(root, &[], Path::new("/etc"))).map_err(|errors| errors.to_string())?;
+            kafka.instance().map_err(|error| error.to_string())
+        };
+        assert_eq!(named(""), Ok(None));
+        assert_eq!(named("instance_id = \"a\""), Ok(Some("a".to_owned())));
+        assert_eq!(named("instance_id = { env = \"PATH\" }"), Ok(std::env::var("PATH").ok()));
+        let unset = named("instance_id = { env = \"TIDEWAITER_TEST_NOWHERE\" }").unwrap_err();
+        assert_eq!(unset, "the environment variable TIDEWAITER_TEST_NOWHERE is not set");
+        assert!(named("instance_id = { envv = \"A\" }").unwrap_err().contains("either env or file"));
+        assert!(named("instance_id = 1").unwrap_err().contains("instance_id"));
     }
 
     #[test]

@@ -78,10 +78,14 @@ fn shown_kafka(kafka: &Kafka) -> Value {
             (key.clone(), shown)
         })
         .collect();
+    let instance = kafka.instance_id.as_ref().map(|instance| match instance {
+        Property::Plain(name) => name.as_str().into(),
+        Property::Secret(secret) => shown_secret(secret),
+    });
     json!({
         "bootstrap_servers": kafka.bootstrap_servers,
         "group_id": kafka.group_id,
-        "instance_id": kafka.instance_id,
+        "instance_id": instance,
         "create_topics": kafka.create_topics,
         "properties": properties,
     })

@@ -57,6 +57,34 @@ impl Probe {
         }
     }
 
+    /// Follows a topic from its end on, for [`Self::next`]; false if there is no such topic.
+    pub fn follow(&self, topic: &str) -> Result<bool, SourceError> {
+        let what = || format!("cannot follow {topic}");
+        let Some(partitions) = self.partitions(topic)? else { return Ok(false) };
+        let mut assignment = TopicPartitionList::new();
+        for partition in 0..partitions {
+            let (_, high) = self.ends(Partition { topic: Topic::intern(topic), partition })?;
+            let added = assignment.add_partition_offset(topic, partition, Offset::Offset(high));
+            added.map_err(|error| failure(&what(), &error))?;
+        }
+        self.consumer.assign(&assignment).map_err(|error| failure(&what(), &error))?;
+        Ok(true)
+    }
+
+    /// The next record of the topic that is followed, if one comes within this time. Brokers that are away are waited for.
+    pub fn next(&self, patience: Duration) -> Result<Option<OwnedRecord>, SourceError> {
+        use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
+        match self.consumer.poll(patience) {
+            Some(Ok(message)) => Ok(Some(owned(&message))),
+            None
+            | Some(Err(
+                KafkaError::PartitionEOF(_)
+                | KafkaError::MessageConsumption(AllBrokersDown | BrokerTransportFailure | OperationTimedOut | Resolve),
+            )) => Ok(None),
+            Some(Err(error)) => Err(failure("cannot go on reading", &error)),
+        }
+    }
+
     /// Hands over what a topic holds now, or the last so many offsets of each partition, in the order of offsets within each
     /// partition.
     pub fn read(&self, topic: &str, last: Option<i64>, mut take: impl FnMut(OwnedRecord)) -> Result<(), SourceError> {

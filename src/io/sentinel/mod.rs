@@ -38,7 +38,7 @@ pub use debezium::{Debezium, Keying, Record};
 pub use error::{ScriptError, SentinelError};
 pub use read::Tables;
 pub use session::{Observer, OnError, ResultSet};
-pub use syntax::{Nowhere, Script, Surroundings};
+pub use syntax::{Batch, Nowhere, Script, Surroundings, batches};
 pub use value::{Numeric, Type, Value};
 
 pub(crate) use foresight::visit;

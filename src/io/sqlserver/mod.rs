@@ -16,9 +16,12 @@
 
 mod breaker;
 mod connector;
+mod console;
 mod error;
+mod heard;
 mod row;
 mod session;
+mod shown;
 
 use std::fmt;
 use std::future::Future;
@@ -32,6 +35,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use self::breaker::Breaker;
 use self::connector::{Connection, Connector};
+pub use self::console::{BatchError, Console, Said};
 pub use self::error::{Class, SqlServerError};
 pub use self::row::{Column, ResultSet, Row, Unreadable};
 pub use self::session::Session;

@@ -1,5 +1,6 @@
 //! A script's text as tokens, cut into batches at `GO`; sqlcmd's own commands are carried out on the way.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use sqlparser::dialect::MsSqlDialect;
@@ -43,8 +44,12 @@ pub(crate) enum Lexeme {
 pub(crate) struct Batch {
     pub(crate) tokens: Vec<Token>,
     pub(crate) repeat: u32,
+    /// The line on which it begins.
+    pub(crate) begin: u32,
     /// The line of its GO, or the last one.
     pub(crate) end: u32,
+    /// The bytes that sqlcmd would send.
+    pub(crate) bytes: Range<usize>,
 }
 
 /// A script as it is cut up.
@@ -53,6 +58,8 @@ pub(crate) struct Lexed {
     pub(crate) text: Arc<str>,
     pub(crate) batches: Vec<Batch>,
     pub(crate) problems: Vec<Problem>,
+    /// It could be cut into tokens, be they T-SQL or not.
+    pub(crate) is_readable: bool,
 }
 
 /// What is wrong with a line.
@@ -68,16 +75,21 @@ pub(crate) struct Problem {
 /// when `drops_rest`.
 pub(crate) fn lex(text: String, drops_rest: bool) -> Lexed {
     let mut problems = Vec::new();
+    let mut is_readable = true;
     let lines = LineIndex::new(&text);
     let mut batches = Vec::new();
     match Tokenizer::new(&MsSqlDialect {}, &text).tokenize_with_location() {
         Ok(tokens) => {
             let mut current = Vec::new();
+            // where the batch begins: its line, and its first byte
+            let mut begin = (1, 0);
             let mut at = 0;
             while at < tokens.len() {
                 if let Some((repeat, next)) = go_line(&tokens, at) {
-                    let end = u32::try_from(tokens[at].span.start.line).unwrap_or(u32::MAX);
-                    finish(&mut batches, &mut current, repeat, text.len(), end);
+                    let line = tokens[at].span.start.line;
+                    let end = u32::try_from(line).unwrap_or(u32::MAX);
+                    finish(&mut batches, &mut current, repeat, text.len(), begin, (end, lines.byte(tokens[at].span.start)));
+                    begin = (end.saturating_add(1), lines.byte(Location::new(line + 1, 1)));
                     at = next;
                     continue;
                 }
@@ -94,25 +106,30 @@ pub(crate) fn lex(text: String, drops_rest: bool) -> Lexed {
             if drops_rest {
                 current.clear();
             }
-            finish(&mut batches, &mut current, 1, text.len(), u32::MAX);
+            finish(&mut batches, &mut current, 1, text.len(), begin, (u32::MAX, text.len()));
         }
-        Err(error) => problems.push(Problem {
-            line: u32::try_from(error.location.line).unwrap_or(u32::MAX),
-            text: String::new(),
-            message: format!("the text cannot be read: {}", error.message.to_lowercase()),
-            hint: Some("look for a quote, a bracket or a comment that is not closed".to_owned()),
-        }),
+        Err(error) => {
+            is_readable = false;
+            problems.push(Problem {
+                line: u32::try_from(error.location.line).unwrap_or(u32::MAX),
+                text: String::new(),
+                message: format!("the text cannot be read: {}", error.message.to_lowercase()),
+                hint: Some("look for a quote, a bracket or a comment that is not closed".to_owned()),
+            });
+        }
     }
-    Lexed { text: text.into(), batches, problems }
+    Lexed { text: text.into(), batches, problems, is_readable }
 }
 
-fn finish(batches: &mut Vec<Batch>, tokens: &mut Vec<Token>, repeat: u32, end: usize, last_line: u32) {
+/// Ends a batch, which begins and ends on these lines and at these bytes, unless nothing stands in it.
+fn finish(batches: &mut Vec<Batch>, tokens: &mut Vec<Token>, repeat: u32, length: usize, begin: (u32, usize), end: (u32, usize)) {
     if tokens.is_empty() {
         return;
     }
     let line = tokens.last().map_or(1, |token| token.line);
-    tokens.push(Token { lexeme: Lexeme::End, line, start: end, end });
-    batches.push(Batch { tokens: std::mem::take(tokens), repeat, end: last_line });
+    tokens.push(Token { lexeme: Lexeme::End, line, start: length, end: length });
+    let tokens = std::mem::take(tokens);
+    batches.push(Batch { tokens, repeat, begin: begin.0, end: end.0, bytes: begin.1..end.1 });
 }
 
 /// `GO` alone on its line, perhaps with a count: the count and the token after it.

@@ -10,6 +10,7 @@
 pub(crate) mod ast;
 mod call;
 mod cursor;
+mod cut;
 mod ddl;
 mod dml;
 mod execute;
@@ -31,6 +32,7 @@ use super::error::ScriptError;
 use super::session::OnError;
 use ast::{Statement, UserType};
 use cursor::{Called, Fault, Parser};
+pub use cut::{Batch, batches};
 pub(crate) use expr::text_literal;
 use lex::Problem;
 use sqlcmd::Prepared;
