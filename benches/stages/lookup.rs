@@ -1,22 +1,23 @@
 //! Expected payments from a profile file: of distinct agreements, read from the system's page cache and answered from
 //! timelines that are kept.
 //!
-//! `PROFILES=FILE cargo bench --bench lookup` measures another file; its numbers must read FRH0000001 and up.
+//! `PROFILES=FILE cargo bench --bench stages -- lookup` measures another file; its numbers must read FRH0000001 and up.
 
-#![allow(missing_docs, reason = "criterion's macros make public items")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot be set up may panic")]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput};
 use futures::executor::block_on;
 use tidewaiter::domains::lending::expected::Question;
 use tidewaiter::domains::lending::profiles::{Profiles, Timelines};
 use tidewaiter::engine::lookup::Lookup;
 use tidewaiter::event::KeyCase;
 use tidewaiter::time::Month;
+
+use super::workload::book::Book;
 
 const AGREEMENTS: usize = 200_000;
 const ASKED: usize = 6_000;
@@ -55,7 +56,7 @@ fn write(path: &Path) {
     book.execute_batch("CREATE INDEX PaymentProfileByAgreement ON PaymentProfile (PayProAgreementNumber); COMMIT").unwrap();
 }
 
-fn lookup(criterion: &mut Criterion) {
+pub(crate) fn files(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let file = std::env::var_os("PROFILES").map_or_else(|| folder.path().join("profiles.sqlite"), PathBuf::from);
     if !file.exists() {
@@ -103,5 +104,20 @@ fn lookup(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, lookup);
-criterion_main!(benches);
+/// The daemon's cache, in front of a book that answers at once.
+pub(crate) fn cache(criterion: &mut Criterion) {
+    let month = Month::of(NaiveDate::from_ymd_opt(2026, 1, 12).unwrap());
+    let question = |n: usize| Question { agreement: format!("FRH{:07}", 1 + n).into(), month };
+    let questions: Vec<Question> = (0..ASKED).map(question).collect();
+    let mut group = criterion.benchmark_group("lookup");
+    group.throughput(Throughput::Elements(ASKED as u64));
+    let cached = Book::cached();
+    block_on(cached.lookup(&questions)).unwrap();
+    group.bench_function("cache, 6000 agreements that are kept", |bench| {
+        bench.iter(|| block_on(cached.lookup(black_box(&questions))).unwrap());
+    });
+    group.bench_function("cache, 6000 agreements that are not", |bench| {
+        bench.iter_batched(Book::cached, |cached| block_on(cached.lookup(&questions)).unwrap(), BatchSize::LargeInput);
+    });
+    group.finish();
+}
