@@ -4,10 +4,10 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
 use serde::Deserialize;
 use tidewaiter::io::capture::Scratch;
 
+use super::cpu_time::CpuCriterion;
 use super::one;
 use super::workload::genuine::{Genuine, genuine};
 
@@ -33,7 +33,7 @@ const FILES: [(&str, &str); 3] = [
     ("avro_in_base64", "i_avro_confluent_precise.jsonl"),
 ];
 
-pub(crate) fn read(criterion: &mut Criterion) {
+pub(crate) fn read(criterion: &mut CpuCriterion) {
     for (table, note) in [("transaction_insert", "insert Transaction"), ("agreement_update", "update Agreement balance")] {
         let mut group = criterion.benchmark_group(format!("capture_line/{table}"));
         for (case, file) in FILES {

@@ -3,11 +3,11 @@
 
 use std::hint::black_box;
 
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion};
+use criterion::BenchmarkGroup;
 use tidewaiter::domains::lending::decode::Decoder;
 use tidewaiter::event::{DecimalForm, Decoded, Formats, Origin, Record, Topic};
 
+use super::cpu_time::{CpuCriterion, CpuTime};
 use super::one;
 use super::typed::{PARSERS, Scratch};
 use super::workload::genuine::{folder, genuine};
@@ -25,7 +25,7 @@ const FILES: [(&str, &str, DecimalForm); 4] = [
     ("avro", "i_avro_confluent_precise.jsonl", DecimalForm::String),
 ];
 
-pub(crate) fn decode(criterion: &mut Criterion) {
+pub(crate) fn decode(criterion: &mut CpuCriterion) {
     let server = registry::Server::start(registry::answers(&folder().join("i_avro_confluent_precise.schemas.json")));
     let registry = registry::client(&[server.url()]);
     for (table, note) in [("transaction_insert", "insert Transaction"), ("agreement_update", "update Agreement balance")] {
@@ -43,7 +43,7 @@ pub(crate) fn decode(criterion: &mut Criterion) {
 }
 
 /// An update of an agreement with 269 columns, before and after.
-pub(crate) fn wide(criterion: &mut Criterion) {
+pub(crate) fn wide(criterion: &mut CpuCriterion) {
     let mut group = criterion.benchmark_group("decode/agreement_update_269_columns");
     let (topic, key) = ("sentinel.SentinelMock.dbo.Agreement", br#"{"AgreementNumber":"FRH0000291"}"#);
     let before = Agreement { number: 291, balance: BALANCE, settled: false, due_day: 11 };
@@ -74,7 +74,7 @@ pub(crate) fn wide(criterion: &mut Criterion) {
 }
 
 /// Our decoder on one record, which must read as a change.
-fn ours(group: &mut BenchmarkGroup<'_, WallTime>, case: &str, formats: &Formats, topic: &str, key: &[u8], value: &[u8]) {
+fn ours(group: &mut BenchmarkGroup<'_, CpuTime>, case: &str, formats: &Formats, topic: &str, key: &[u8], value: &[u8]) {
     let decoder = Decoder::new(formats);
     let origin = Origin { topic: Topic::intern(topic), partition: 0, offset: 0 };
     let record = Record { origin, timestamp_ms: None, key: Some(key), value: Some(value), headers: &[] };
@@ -85,7 +85,7 @@ fn ours(group: &mut BenchmarkGroup<'_, WallTime>, case: &str, formats: &Formats,
 }
 
 /// Typed decoding alone of the same record, by every parser.
-fn typed(group: &mut BenchmarkGroup<'_, WallTime>, table: &str, value: &[u8]) {
+fn typed(group: &mut BenchmarkGroup<'_, CpuTime>, table: &str, value: &[u8]) {
     group.throughput(one(value.len()));
     for (name, parser) in PARSERS {
         let mut scratch = Scratch::default();

@@ -2,15 +2,14 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
-
 use super::all;
+use super::cpu_time::CpuCriterion;
 use super::typed::{PARSERS, Scratch};
 use super::workload::book::Book;
 use super::workload::drive::{Bench, decoded, lending};
 use super::workload::{Form, Mix, Rates, Workload};
 
-pub(crate) fn hot_path(criterion: &mut Criterion) {
+pub(crate) fn hot_path(criterion: &mut CpuCriterion) {
     let mixes = [
         ("ordinary", Mix::default()),
         ("ordinary_precise", Mix { form: Form::SchemalessPrecise, ..Mix::default() }),

@@ -2,12 +2,13 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion};
+use criterion::BatchSize;
 use tidewaiter::domains::lending::case::Case;
 use tidewaiter::domains::lending::judge::{Judgement, Kind, judge as judge_case, question};
 use tidewaiter::engine::alert::Judged;
 use tidewaiter::time::Timestamp;
 
+use super::cpu_time::CpuCriterion;
 use super::one;
 use super::workload::book::Book;
 use super::workload::drive::{BATCH, Bench, decoded};
@@ -45,7 +46,7 @@ fn judged(bench: &Bench<Book>, case: Case) -> Judgement {
     judge_case(case, answer.as_ref(), &bench.rules)
 }
 
-pub(crate) fn judge(criterion: &mut Criterion) {
+pub(crate) fn judge(criterion: &mut CpuCriterion) {
     let bench = Bench::new(Mix::default().form, Book);
     let mut group = criterion.benchmark_group("judge");
     for (name, case) in cases(&bench) {
@@ -58,7 +59,7 @@ pub(crate) fn judge(criterion: &mut Criterion) {
     group.finish();
 }
 
-pub(crate) fn encode(criterion: &mut Criterion) {
+pub(crate) fn encode(criterion: &mut CpuCriterion) {
     let bench = Bench::new(Mix::default().form, Book);
     let detected_at = Timestamp::from_ms(1_768_206_600_000).expect("it is this year");
     let mut group = criterion.benchmark_group("alert");

@@ -1,9 +1,10 @@
 //! The stages of the hot path, each alone and all together. `cargo bench --bench stages -- FILTER` runs some.
 //!
-//! One binary, since each is linked whole, and with the daemon's allocator. What is measured beside our own code to have
+//! Measured is the time that the thread spends on a core ([`cpu_time`]). One binary, since each is linked whole, and with the daemon's allocator. What is measured beside our own code to have
 //! something to hold it against (`baseline/…`) runs in the same group, so that ratios come from one run.
 
 mod capture;
+mod cpu_time;
 mod decode;
 mod hot_path;
 mod judge;
@@ -15,7 +16,8 @@ mod typed;
 #[path = "../workload/mod.rs"]
 mod workload;
 
-use criterion::{Throughput, criterion_group, criterion_main};
+use cpu_time::CpuTime;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -31,7 +33,9 @@ fn all(records: &[workload::OwnedRecord]) -> Throughput {
 }
 
 criterion_group!(
-    stages,
+    name = stages;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets =
     capture::read,
     decode::decode,
     decode::wide,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use criterion::{BatchSize, Criterion, Throughput};
+use criterion::{BatchSize, Throughput};
 use tidewaiter::domains::lending::Lending;
 use tidewaiter::domains::lending::case::Case;
 use tidewaiter::domains::lending::event::LendingChange;
@@ -14,6 +14,7 @@ use tidewaiter::engine::{Context, Domain, Sequence, Target};
 use tidewaiter::event::{ChangeEvent, Decoded, Record};
 use tidewaiter::time::Timestamp;
 
+use super::cpu_time::CpuCriterion;
 use super::workload::drive::{BATCH, Feed, decoded, lending};
 use super::workload::{Mix, Workload};
 
@@ -65,7 +66,7 @@ impl Domain for Indifferent {
 }
 
 /// Of two topics, each with so many partitions.
-pub(crate) fn merge(criterion: &mut Criterion) {
+pub(crate) fn merge(criterion: &mut CpuCriterion) {
     let mut group = criterion.benchmark_group("merge");
     let rules = LendingRules::shipped();
     for partitions in [1, 3, 12] {

@@ -1,7 +1,8 @@
 //! Merging and correlating, by how many windows are open: as many open as close.
 
-use criterion::{BatchSize, Criterion, Throughput};
+use criterion::{BatchSize, Throughput};
 
+use super::cpu_time::CpuCriterion;
 use super::workload::Form;
 use super::workload::book::Book;
 use super::workload::drive::{Bench, Feed};
@@ -12,7 +13,7 @@ const PAYMENTS: u64 = 1_000;
 /// How long a window stays open, by the shipped rules.
 const WAIT_US: u64 = 30_000_000;
 
-pub(crate) fn process(criterion: &mut Criterion) {
+pub(crate) fn process(criterion: &mut CpuCriterion) {
     let bench = Bench::new(Form::SchemalessString, Book);
     let mut group = criterion.benchmark_group("process");
     group.throughput(Throughput::Elements(PAYMENTS * 2));

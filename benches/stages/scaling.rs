@@ -5,8 +5,9 @@
 
 use std::env;
 
-use criterion::{BatchSize, Bencher, Criterion, Throughput};
+use criterion::{BatchSize, Bencher, Throughput};
 
+use super::cpu_time::{CpuCriterion, CpuTime};
 use super::workload::Form;
 use super::workload::book::Book;
 use super::workload::drive::{Bench, Feed};
@@ -17,7 +18,7 @@ const PAYMENTS: u64 = 1_024;
 /// Between two payments: 300 windows are open.
 const EVERY_US: u64 = 100_000;
 
-pub(crate) fn book(criterion: &mut Criterion) {
+pub(crate) fn book(criterion: &mut CpuCriterion) {
     let mut group = criterion.benchmark_group("scaling/book");
     group.throughput(Throughput::Elements(PAYMENTS * 2)).sample_size(30);
     for agreements in sizes(&[1_000, 10_000, 100_000, 1_000_000], 10_000_000) {
@@ -27,7 +28,7 @@ pub(crate) fn book(criterion: &mut Criterion) {
     group.finish();
 }
 
-pub(crate) fn history(criterion: &mut Criterion) {
+pub(crate) fn history(criterion: &mut CpuCriterion) {
     let mut group = criterion.benchmark_group("scaling/history");
     group.throughput(Throughput::Elements(PAYMENTS * 2)).sample_size(30);
     for before in sizes(&[10_000, 100_000, 1_000_000], 10_000_000) {
@@ -42,7 +43,7 @@ fn sizes(usual: &[u64], large: u64) -> Vec<u64> {
 }
 
 /// Measures payments of so many agreements, after so many that went before.
-fn payments(bencher: &mut Bencher<'_>, agreements: u64, before: u64) {
+fn payments(bencher: &mut Bencher<'_, CpuTime>, agreements: u64, before: u64) {
     let bench = Bench::new(Form::SchemalessString, Book::cached());
     let mut payments = Payments::new(agreements, EVERY_US);
     let mut feed = Feed::new(&bench.lending, payments.partitions());

@@ -151,18 +151,22 @@ impl Workload {
         }
     }
 
-    /// As many changes as the mix says, and the few that belong to the last of them.
+    /// As many changes as the mix says.
     pub(crate) fn records(mix: Mix) -> Vec<OwnedRecord> {
-        let mut workload = Self::new(mix);
-        let mut records = Vec::with_capacity(mix.changes + 2);
-        while records.len() < mix.changes {
-            workload.step(&mut records);
+        Self::new(mix).take(mix.changes)
+    }
+
+    /// The next changes, at least so many: an event is not taken apart.
+    pub(crate) fn take(&mut self, changes: usize) -> Vec<OwnedRecord> {
+        let mut records = Vec::with_capacity(changes + 8);
+        while records.len() < changes {
+            self.step(&mut records);
         }
         records
     }
 
     /// Adds the next business event, and the updates that are due before it.
-    pub(crate) fn step(&mut self, out: &mut Vec<OwnedRecord>) {
+    fn step(&mut self, out: &mut Vec<OwnedRecord>) {
         self.now_ms += EVERY_MS;
         while self.due.front().is_some_and(|(at_ms, ..)| *at_ms <= self.now_ms) {
             let (at_ms, place, change) = self.due.pop_front().unwrap();
