@@ -50,8 +50,10 @@ impl Payments {
         Self { is_matched: false, ..self }
     }
 
-    pub(crate) fn partitions(&self) -> [Partition; 2] {
-        [self.insert.origin.into(), self.update.origin.into()]
+    /// Of both topics; of one if nothing comes on the other, so that the merge does not wait for it.
+    pub(crate) fn partitions(&self) -> Vec<Partition> {
+        let update = self.is_matched.then_some(self.update.origin);
+        std::iter::once(self.insert.origin).chain(update).map(Partition::from).collect()
     }
 
     /// The changes of so many payments more.
