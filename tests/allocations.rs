@@ -59,6 +59,10 @@ fn show() {
                 feed.advance(&bench.rules);
             }
         });
-        println!("{matched}: {} windows, {} bytes each", feed.engine.store().len(), kept.bytes_current / feed.engine.store().len() as i64);
+        println!(
+            "{matched}: {} windows, {} bytes each",
+            feed.engine.store().len(),
+            kept.bytes_current / feed.engine.store().len() as i64
+        );
     }
 }
