@@ -71,8 +71,8 @@ impl Producer {
         });
         let mut next: BaseRecord<'_, str, str> = BaseRecord::to(record.origin.topic.name())
             .partition(record.origin.partition)
-            .key(&record.key)
-            .payload(&record.value)
+            .key(record.key.as_str())
+            .payload(record.value.as_str())
             .headers(headers);
         while let Err((error, back)) = self.0.send(next) {
             assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
