@@ -53,7 +53,7 @@ impl Daemon {
             if committed > 0 {
                 let (started, before, cpu) = *first.get_or_insert_with(|| (now(), committed, self.cpu()));
                 if committed >= records {
-                    return Rate { records: records - before, took: now() - started, cpu: self.cpu() - cpu };
+                    return Rate { records: records - before, took: now() - started, cpu: self.cpu().saturating_sub(cpu) };
                 }
             }
             assert!(now() - asked < PATIENCE, "{committed} of {records} records after {PATIENCE:?}");

@@ -110,8 +110,7 @@ pub(crate) fn count(bootstrap: &str, records: u64) -> Rate {
     let (mut counted, mut bytes) = (0_u64, 0_usize);
     while counted < records {
         match consumer.poll(Duration::from_secs(1)) {
-            None => {}
-            Some(Err(KafkaError::PartitionEOF(_))) => {}
+            None | Some(Err(KafkaError::PartitionEOF(_))) => {}
             Some(message) => {
                 let message = message.unwrap();
                 first.get_or_insert_with(|| (now(), process_time()));
@@ -122,7 +121,7 @@ pub(crate) fn count(bootstrap: &str, records: u64) -> Rate {
     }
     assert!(bytes > 0, "the records have values");
     let (started, cpu) = first.expect("there are records");
-    Rate { records: counted, took: now() - started, cpu: process_time() - cpu }
+    Rate { records: counted, took: now() - started, cpu: process_time().saturating_sub(cpu) }
 }
 
 /// Of this process: librdkafka's threads work, too.

@@ -25,7 +25,7 @@ impl Measurement for CpuTime {
     }
 
     fn end(&self, before: Duration) -> Duration {
-        spent() - before
+        spent().saturating_sub(before)
     }
 
     fn add(&self, one: &Duration, other: &Duration) -> Duration {
