@@ -16,7 +16,6 @@ use super::topics::config;
 const ALERTS: &str = "tidewaiter.alerts";
 
 pub(crate) fn now() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "a bench measures the time that passes")]
     Instant::now()
 }
 
