@@ -95,13 +95,13 @@ fn run(args: &Args) -> anyhow::Result<()> {
         let seconds = args.seconds + SETTLING.as_secs();
         let records = workload.take(usize::try_from(rate * seconds)?);
         let reader = latency::Reader::start(cluster.bootstrap());
-        let (sent, produced) = pace(&mut producer, &records, rate);
+        let (sent, achieved) = pace(&mut producer, &records, rate);
         // what comes later than this would not be part of any percentile that is asked for
         let alerts = reader.stop_after(Duration::from_secs(3));
         let latencies = Latencies::of(&sent, alerts, SETTLING);
         println!(
             "| {per_cent} % | {} | {} | {} ms | {} ms | {} ms | {} ms |",
-            produced.per_second(),
+            achieved.per_second(),
             latencies.count(),
             latencies.ms(500),
             latencies.ms(990),

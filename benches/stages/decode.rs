@@ -78,8 +78,8 @@ fn ours(group: &mut BenchmarkGroup<'_, CpuTime>, case: &str, formats: &Formats, 
     let decoder = Decoder::new(formats);
     let origin = Origin { topic: Topic::intern(topic), partition: 0, offset: 0 };
     let record = Record { origin, timestamp_ms: None, key: Some(key), value: Some(value), headers: &[] };
-    let decoded = decoder.decode(&record);
-    assert!(matches!(decoded, Decoded::Change(_)), "{case}: {decoded:?}");
+    let read = decoder.decode(&record);
+    assert!(matches!(read, Decoded::Change(_)), "{case}: {read:?}");
     group.throughput(one(value.len()));
     group.bench_function(case, |bench| bench.iter(|| decoder.decode(black_box(&record))));
 }

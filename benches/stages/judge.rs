@@ -18,7 +18,9 @@ use super::workload::{Mix, Rates, Workload};
 fn cases(bench: &Bench<Book>) -> Vec<(&'static str, Case)> {
     let records = Workload::records(Mix { rates: Rates::BUSY, changes: 2 * BATCH, ..Mix::default() });
     let mut feed = bench.feed(&records);
-    records.iter().for_each(|record| feed.push(decoded(&bench.lending, record)));
+    for record in &records {
+        feed.push(decoded(&bench.lending, record));
+    }
     let mut output = feed.advance(&bench.rules);
     output.cases.append(&mut feed.finish(&bench.rules).cases);
     let mut named: Vec<(&'static str, Case)> = Vec::new();

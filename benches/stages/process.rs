@@ -22,7 +22,9 @@ pub(crate) fn process(criterion: &mut CpuCriterion) {
             let mut payments = Payments::new(open * 2, WAIT_US / open + 1_000 / open);
             let mut feed = Feed::new(&bench.lending, payments.partitions());
             let mut apply = |changes: Changes| {
-                changes.into_iter().for_each(|change| feed.push(change));
+                for change in changes {
+                    feed.push(change);
+                }
                 feed.advance(&bench.rules)
             };
             for _ in 0..open.div_ceil(PAYMENTS) * 2 {

@@ -49,7 +49,9 @@ fn payments(bencher: &mut Bencher<'_, CpuTime>, agreements: u64, before: u64) {
     let mut feed = Feed::new(&bench.lending, payments.partitions());
     let mut alerts = Vec::new();
     let mut apply = |changes: Changes| {
-        changes.into_iter().for_each(|change| feed.push(change));
+        for change in changes {
+            feed.push(change);
+        }
         let output = feed.advance(&bench.rules);
         alerts.clear();
         bench.judge(output, &mut alerts)

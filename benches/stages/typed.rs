@@ -39,6 +39,7 @@ struct Agreements<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[expect(dead_code, reason = "only its being read is measured")]
+#[expect(clippy::struct_field_names, reason = "as the columns are called")]
 struct Transaction<'a> {
     trans_counter: i64,
     trans_agreement_number: &'a str,
@@ -51,6 +52,7 @@ struct Transaction<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[expect(dead_code, reason = "only its being read is measured")]
+#[expect(clippy::struct_field_names, reason = "as the columns are called")]
 struct Agreement<'a> {
     agreement_number: &'a str,
     agreement_customer_number: Option<&'a str>,

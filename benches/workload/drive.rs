@@ -111,7 +111,9 @@ impl<L: Lookup<Question, Answer>> Bench<L> {
         let mut feed = self.feed(records);
         let mut alerts = 0;
         for batch in records.chunks(BATCH) {
-            batch.iter().for_each(|record| feed.push(decoded(&self.lending, record)));
+            for record in batch {
+                feed.push(decoded(&self.lending, record));
+            }
             let output = feed.advance(&self.rules);
             out.clear();
             alerts += self.judge(output, out);

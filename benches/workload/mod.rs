@@ -28,23 +28,48 @@ pub(crate) struct Rates {
     settlement: u64,
     /// A write-off, say: matched, and of no rule's concern.
     ignored: u64,
-    /// An update of the balance without a movement, and the other way round.
-    alone: u64,
+    /// A movement without an update of the balance, and the other way round.
+    movement_alone: u64,
+    balance_alone: u64,
 }
 
 impl Rates {
     /// As on most days: an alert in about 200 changes.
-    pub(crate) const ORDINARY: Self =
-        Self { edit: 45, overpayment: 3, refund: 3, opening: 2, settlement: 1, ignored: 10, alone: 10 };
+    pub(crate) const ORDINARY: Self = Self {
+        edit: 45,
+        overpayment: 3,
+        refund: 3,
+        opening: 2,
+        settlement: 1,
+        ignored: 10,
+        movement_alone: 10,
+        balance_alone: 10,
+    };
     /// An alert in about five changes.
-    pub(crate) const BUSY: Self =
-        Self { edit: 100, overpayment: 150, refund: 100, opening: 60, settlement: 60, ignored: 20, alone: 50 };
+    pub(crate) const BUSY: Self = Self {
+        edit: 100,
+        overpayment: 150,
+        refund: 100,
+        opening: 60,
+        settlement: 60,
+        ignored: 20,
+        movement_alone: 50,
+        balance_alone: 50,
+    };
     /// Nothing but edits, which open no window.
-    pub(crate) const EDITS: Self =
-        Self { edit: 1000, overpayment: 0, refund: 0, opening: 0, settlement: 0, ignored: 0, alone: 0 };
+    pub(crate) const EDITS: Self = Self {
+        edit: 1000,
+        overpayment: 0,
+        refund: 0,
+        opening: 0,
+        settlement: 0,
+        ignored: 0,
+        movement_alone: 0,
+        balance_alone: 0,
+    };
     /// Nothing but payments that are matched.
     pub(crate) const PAYMENTS: Self =
-        Self { edit: 0, overpayment: 0, refund: 0, opening: 0, settlement: 0, ignored: 0, alone: 0 };
+        Self { edit: 0, overpayment: 0, refund: 0, opening: 0, settlement: 0, ignored: 0, movement_alone: 0, balance_alone: 0 };
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -190,9 +215,9 @@ impl Workload {
             self.movement(place, 12, -agreement.balance.cast_signed(), out);
         } else if happens(rates.ignored) {
             self.movement(place, 50, -instalment, out);
-        } else if happens(rates.alone) {
+        } else if happens(rates.movement_alone) {
             self.insert(number, 12, instalment.unsigned_abs(), out);
-        } else if happens(rates.alone) {
+        } else if happens(rates.balance_alone) {
             self.update(self.now_ms, place, |row| paid(row, -instalment), out);
         } else {
             self.movement(place, 12, -instalment, out);
