@@ -68,7 +68,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let mut waiting = 0;
     while waiting < args.records {
         let records = workload.take(100_000.min(args.records - waiting));
-        records.iter().for_each(|record| producer.send(record));
+        for record in &records {
+            producer.send(record);
+        }
         waiting += records.len();
         bytes += workload::bytes(&records);
     }
@@ -84,7 +86,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     for (name, rate) in [("bare consumer, before", before), ("tidewaiter", ours), ("bare consumer, after", after)] {
         println!("| {name} | {} | {} ns |", rate.per_second(), rate.cpu_nanos());
     }
-    let bare = (before.per_second() + after.per_second()) / 2;
+    let bare = u64::midpoint(before.per_second(), after.per_second());
     println!("\ntidewaiter does {} % of the bare consumer's rate\n", ours.per_second() * 100 / bare);
 
     println!(
