@@ -16,6 +16,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure what takes more than one process; `cargo bench` measures the rest.
+    #[command(subcommand)]
+    Bench(commands::Bench),
     /// A real Apache Kafka without Docker: needs Java 17 or later, and, the first time, Maven and the network.
     #[command(subcommand)]
     Kafka(commands::Kafka),
@@ -27,6 +30,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Bench(command) => commands::bench(&command),
         Command::Kafka(command) => commands::kafka(command),
         Command::Faults(command) => commands::faults(&command),
         Command::Test(command) => commands::test(&command),

@@ -44,9 +44,15 @@ pub(crate) fn test(test: &Test) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn cargo_test(cargo_args: &[OsString], args: &[&str], variables: &[(&str, String)]) -> anyhow::Result<bool> {
+    let args = [&["test".into(), "--workspace".into()], cargo_args].concat().into_iter().chain(args.iter().map(Into::into));
+    run_cargo(args, variables)
+}
+
+/// Runs cargo; gives whether it went well.
+pub(super) fn run_cargo(args: impl IntoIterator<Item = OsString>, variables: &[(&str, String)]) -> anyhow::Result<bool> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.args(["test", "--workspace"]).args(cargo_args).args(args).envs(variables.iter().cloned());
+    command.args(args).envs(variables.iter().cloned());
     // `cargo run` tells a program of its package, and some build scripts would run again at each change of that
     for (name, _) in env::vars_os().filter(|(name, _)| is_of_the_package(&name.to_string_lossy())) {
         command.env_remove(name);

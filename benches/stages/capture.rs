@@ -1,32 +1,15 @@
 //! Reading a line of a capture file: finding its fields, unescaping key and value. Genuine records, as kcat prints them.
 //!
-//! `plain_serde_json` reads the same fields into owned text: what a capture reader of a few lines would do.
+//! `baseline/serde_json` reads the same fields into owned text: what a capture reader of a few lines would do.
 
 use std::hint::black_box;
-use std::path::Path;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize;
 use tidewaiter::io::capture::Scratch;
 
-/// A record of the corpus.
-#[derive(Deserialize)]
-struct Genuine {
-    note: String,
-    topic: String,
-    key: Option<String>,
-    key_b64: Option<String>,
-    value: Option<String>,
-    value_b64: Option<String>,
-}
-
-/// The record with this note, from the copy of the corpus in the repository.
-fn genuine(file: &str, note: &str) -> Genuine {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus/debezium-3.6.3").join(file);
-    let lines = std::fs::read_to_string(path).expect("the repository holds this file");
-    let lines = lines.lines().map(|line| serde_json::from_str::<Genuine>(line).expect("a line of the corpus is JSON"));
-    lines.into_iter().find(|record| record.note == note).expect("the corpus holds this note")
-}
+use super::cpu_time::CpuCriterion;
+use super::one;
+use super::workload::genuine::{Genuine, genuine};
 
 /// The record's line, binary values as base64.
 fn line(record: &Genuine) -> String {
@@ -50,7 +33,7 @@ const FILES: [(&str, &str); 3] = [
     ("avro_in_base64", "i_avro_confluent_precise.jsonl"),
 ];
 
-fn read(criterion: &mut Criterion) {
+pub(crate) fn read(criterion: &mut CpuCriterion) {
     for (table, note) in [("transaction_insert", "insert Transaction"), ("agreement_update", "update Agreement balance")] {
         let mut group = criterion.benchmark_group(format!("capture_line/{table}"));
         for (case, file) in FILES {
@@ -60,12 +43,12 @@ fn read(criterion: &mut Criterion) {
             let mut length = |line: &str| scratch.read(line.as_bytes(), |record| record.value.map_or(0, <[u8]>::len));
             let whole = length(&line).expect("the line is one of a capture");
             assert!(whole > 0 && record.value.is_none_or(|value| value.len() == whole), "{table} {case}");
-            group.throughput(Throughput::Bytes(line.len() as u64));
+            group.throughput(one(line.len()));
             group.bench_function(case, |bencher| bencher.iter(|| length(black_box(&line)).is_ok()));
         }
         let line = line(&genuine(FILES[0].1, note));
-        group.throughput(Throughput::Bytes(line.len() as u64));
-        group.bench_function("plain_serde_json", |bencher| {
+        group.throughput(one(line.len()));
+        group.bench_function("baseline/serde_json", |bencher| {
             bencher.iter(|| serde_json::from_slice::<Plain>(black_box(line.as_bytes())).is_ok());
         });
         group.finish();
@@ -82,6 +65,3 @@ struct Plain {
     key: Option<String>,
     payload: Option<String>,
 }
-
-criterion_group!(benches, read);
-criterion_main!(benches);
