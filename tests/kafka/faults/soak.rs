@@ -29,7 +29,7 @@ struct Look {
 #[ignore = "needs Java and Maven: cargo xtask test"]
 fn a_steady_stream_leaves_memory_and_open_windows_as_they_are() {
     // half an hour in full; a third of it fills windows and caches, and two are compared
-    let seconds = BETWEEN * times(6, 180).max(3);
+    let seconds = BETWEEN * times(3, 180).max(3);
     let mut course = Course::new(Stage::new("soak"), shape(RATE * seconds));
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     course.ops = format!("127.0.0.1:{port}");
