@@ -54,10 +54,10 @@ mod tokens {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
     use std::thread;
-    use std::time::{SystemTime, UNIX_EPOCH};
 
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use tidewaiter::time::{Clock as _, SystemClock};
 
     use super::*;
 
@@ -72,13 +72,13 @@ mod tokens {
             endpoint.local_addr().unwrap()
         )
         .replace('\n', " ");
-        thread::spawn(move || endpoint.incoming().for_each(|client| issue_token(client.unwrap())));
+        thread::spawn(move || endpoint.incoming().for_each(|client| issue_token(&client.unwrap())));
         works(&guarded("sasl-tokens", &properties, PASSWORD));
     }
 
     /// Gives who knows the secret a token that a broker of tests believes without a signature.
-    fn issue_token(client: TcpStream) {
-        let mut reader = BufReader::new(&client);
+    fn issue_token(mut client: &TcpStream) {
+        let mut reader = BufReader::new(client);
         let mut lines = reader.by_ref().lines().map(Result::unwrap);
         let request = lines.next().unwrap();
         let headers: Vec<String> =
@@ -89,7 +89,7 @@ mod tokens {
         reader.read_exact(&mut vec![0; length]).unwrap();
         let expected = format!("authorization: basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}"))).to_ascii_lowercase();
         let (status, body) = if request.starts_with("POST /token ") && headers.contains(&expected) {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+            let now = SystemClock.now().as_ms() / 1000;
             let claims = format!(r#"{{"sub":"{USER}","iat":{now},"exp":{}}}"#, now + 3600);
             let token = [r#"{"alg":"none"}"#, claims.as_str()].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
             ("200 OK", format!(r#"{{"access_token":"{token}.","token_type":"Bearer","expires_in":3600}}"#))
@@ -98,6 +98,6 @@ mod tokens {
         };
         let head =
             format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close", body.len());
-        (&client).write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+        client.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
     }
 }
