@@ -107,7 +107,12 @@ struct Inbox<C> {
     ended: bool,
     /// As far as effects have left the merge.
     position: Position,
+    /// Empty, with the room of an earlier commit: nearly every commit is a change or two.
+    spare: Vec<ChangeEvent<C>>,
 }
+
+/// Room for changes that is kept from one commit to the next; that of a bulk commit is given back.
+const SPARE: usize = 64;
 
 /// The changes of one commit, and what passed between and behind them.
 #[derive(Debug)]
@@ -149,6 +154,7 @@ impl<C> Merge<C> {
             idle: false,
             ended: false,
             position,
+            spare: Vec::new(),
         }));
         let place = self.turn.partition_point(|&other| self.inbox(other).partition < partition);
         self.turn.insert(place, slot);
@@ -260,13 +266,20 @@ impl<C> Merge<C> {
         for &slot in &self.turn {
             let inbox = self.inboxes[slot.0].as_mut().expect("turn holds assigned slots only");
             if inbox.run.as_ref().is_some_and(|run| run.commit == smallest) {
-                let run = inbox.run.take().expect("just seen");
+                let mut run = inbox.run.take().expect("just seen");
                 if self.keeps_positions {
                     inbox.position.applied(run.commit, run.changes.iter().map(|change| (change.event_time, change.identity)));
                 }
                 inbox.position.consumed_to(run.next_offset);
                 passed.add(run.passed);
-                if commit.is_empty() { *commit = run.changes } else { commit.extend(run.changes) }
+                if commit.is_empty() {
+                    std::mem::swap(commit, &mut run.changes);
+                } else {
+                    commit.append(&mut run.changes);
+                }
+                if run.changes.capacity() <= SPARE {
+                    inbox.spare = run.changes;
+                }
             }
         }
         Next::Commit
@@ -323,7 +336,7 @@ impl<C> Inbox<C> {
                     self.dedupe.accept(change.commit, change.event_time, change.identity);
                     let run = self.run.get_or_insert_with(|| Run {
                         commit: change.commit,
-                        changes: Vec::new(),
+                        changes: std::mem::take(&mut self.spare),
                         complete: false,
                         passed: Passed::default(),
                         next_offset,

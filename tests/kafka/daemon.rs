@@ -73,6 +73,15 @@ impl Daemon {
         self.process.wait().unwrap();
     }
 
+    /// Waits until it has said something.
+    pub(crate) fn says(&self, part: &str) {
+        let start = Instant::now();
+        while !self.log().contains(part) {
+            assert!(start.elapsed() < PATIENCE, "{part} in {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
