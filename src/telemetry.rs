@@ -6,7 +6,12 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// A metric, as it is documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,17 +151,74 @@ pub const LOG_VARIABLE: &str = "TIDEWAITER_LOG";
 
 /// Starts the log on standard error: for people on a terminal, JSON otherwise. Once per process; later calls change nothing.
 pub fn log() {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info,librdkafka=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
-    let started = if io::stderr().is_terminal() { builder.try_init() } else { builder.json().flatten_event(true).try_init() };
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+    let heard = heard(std::env::var(LOG_VARIABLE).ok().as_deref());
+    let started = if io::stderr().is_terminal() {
+        heard.with(layer).try_init()
+    } else {
+        heard.with(layer.json().flatten_event(true)).try_init()
+    };
     if started.is_err() {
         tracing::debug!("the log was started before");
     }
 }
 
+/// What is told unless somebody wishes otherwise.
+const USUAL: &str = "info,librdkafka=warn";
+
+/// Never told, whatever is wished for. The driver of SQL Server tells each error in the server's words, which may hold a row's
+/// values (`Conversion failed when converting the varchar value …`); the Kafka binding tells what our own code gets as an error,
+/// and handles.
+const SILENT: [&str; 2] = ["tiberius", "rdkafka"];
+
+/// What a log hears. A wish that does not read is none.
+fn heard(wished: Option<&str>) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync {
+    let wished = wished.and_then(|wished| EnvFilter::try_new(wished).ok()).unwrap_or_else(|| EnvFilter::new(USUAL));
+    let is_silent = |target: &str| SILENT.iter().any(|silent| target.split("::").next() == Some(*silent));
+    tracing_subscriber::registry().with(wished).with(filter_fn(move |metadata| !is_silent(metadata.target())))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+
+    /// What a log with this wish tells of what two libraries and we say.
+    fn told(wished: Option<&str>) -> String {
+        #[derive(Clone, Default)]
+        struct Paper(Arc<Mutex<Vec<u8>>>);
+        impl io::Write for Paper {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let paper = Paper::default();
+        let written = paper.clone();
+        let log = heard(wished).with(tracing_subscriber::fmt::layer().with_writer(move || paper.clone()));
+        tracing::subscriber::with_default(log, || {
+            tracing::error!(target: "tiberius::tds::stream::token", "converting the varchar value 'Jane Roe'");
+            tracing::error!(target: "rdkafka::consumer::base_consumer", "closing");
+            tracing::warn!(target: "librdkafka", "broker away");
+            tracing::debug!("ours");
+        });
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn what_a_server_says_of_a_rows_values_is_not_told_whatever_is_wished_for() {
+        for wished in [None, Some("trace"), Some("info,tiberius=trace"), Some("tiberius::tds::stream::token=trace,rdkafka=trace")]
+        {
+            let told = told(wished);
+            assert!(!told.contains("Jane Roe") && !told.contains("closing"), "{wished:?}: {told}");
+        }
+        assert!(told(None).contains("broker away") && !told(None).contains("ours"));
+        assert!(told(Some("debug")).contains("ours"));
+        assert!(told(Some("=,=")).contains("broker away"), "not a filter");
+    }
 
     #[test]
     fn metric_names_are_distinct_and_follow_the_naming_law() {

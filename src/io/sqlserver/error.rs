@@ -146,7 +146,7 @@ impl Known {
             // Azure: throttled, reconfigured, out of workers or sessions
             10928 | 10929 | 10936 | 40143 | 40166 | 40197 | 40501 | 40540 | 40544 | 40549 | 40550 | 40613 | 42108 | 42109
             | 49918 | 49919 | 49920 => passing(),
-            4060 | 4063 | 4064 | 916 | 40532 => quoted(
+            911 | 916 | 4060 | 4063 | 4064 | 40532 => quoted(
                 Class::Refused,
                 "the database must exist, be online, and have a user for this login (CREATE USER … FOR LOGIN …)",
             ),
