@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::ToBytes;
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use super::client::{self, OPERATION};
 use super::source::failure;
@@ -76,6 +76,20 @@ pub(super) fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
                 record = refused;
             }
             Err((error, refused)) => return Err(Refused { error, topic: refused.topic.to_owned() }),
+        }
+    }
+}
+
+/// Waits until everything that was enqueued is acknowledged or has failed. The binding's own flush serves reports for a tenth
+/// of a second before it looks again, however soon they come.
+pub(super) fn flush(producer: &BaseProducer<Deliveries>, at_most: Duration) -> KafkaResult<()> {
+    let start = Instant::now();
+    loop {
+        match producer.flush(Duration::ZERO) {
+            Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if start.elapsed() < at_most => {
+                producer.poll(Duration::from_millis(1));
+            }
+            result => return result,
         }
     }
 }

@@ -11,7 +11,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::client::{self, Connection, OPERATION};
-use super::deliveries::{Deliveries, send};
+use super::deliveries::{Deliveries, flush, send};
 use super::probe::Probe;
 use super::source::failure;
 use crate::engine::Partition;
@@ -161,7 +161,7 @@ impl Claim {
                 BaseRecord::to(place.topic.name()).partition(place.partition).headers(headers);
             send(producer, record).map_err(|refused| refused.failure())?;
         }
-        producer.flush(OPERATION).map_err(|error| failure("not acknowledged", &error))?;
+        flush(producer, OPERATION).map_err(|error| failure("not acknowledged", &error))?;
         if let Some(refused) = producer.context().take_failure() {
             return Err(refused.failure());
         }

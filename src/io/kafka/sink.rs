@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::changelog::{self, Pages};
 use super::client::{self, Connection, OPERATION};
-use super::deliveries::{Deliveries, Refused, send};
+use super::deliveries::{Deliveries, Refused, flush, send};
 use super::failpoint::failpoint;
 use super::fate::{self, Fate, Step};
 use super::member::Member;
@@ -227,7 +227,7 @@ impl Transactions {
         };
         retried(Step::Offsets, send_offsets)?;
         failpoint!("offsets.after");
-        producer.flush(OPERATION).map_err(Step::Flush.failed())?;
+        flush(producer, OPERATION).map_err(Step::Flush.failed())?;
         if let Some(Refused { error, topic }) = producer.context().take_failure() {
             // a record that was purged fell with its transaction; the next call says why that fell
             let cause = if is_purge(&error) { send_offsets().err() } else { None };
@@ -261,7 +261,7 @@ impl Transactions {
         let Some(producer) = &self.producer else { return };
         // it waits for delivery reports that nobody but us serves: those of the queue come by a purge, the others by themselves
         producer.purge(PurgeConfig::default().queue());
-        if let Err(error) = producer.flush(OPERATION) {
+        if let Err(error) = flush(producer, OPERATION) {
             tracing::warn!(%error, "records of an aborted transaction are still on their way");
         }
         if let Err(Failed { error, .. }) = retried(Step::Abort, || producer.abort_transaction(OPERATION)) {
