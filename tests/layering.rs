@@ -75,6 +75,13 @@ fn named_modules(source: &str) -> Vec<String> {
     modules
 }
 
+/// A text that begins with the name, as a log's target does, is not a use of the crate.
+fn names_crate(source: &str, name: &str) -> bool {
+    let as_path = format!("{name}::");
+    let is_path = |at: usize| !source[..at].ends_with(|before: char| before == '"' || before == '_' || before.is_alphanumeric());
+    source.contains(&format!("use {name}")) || source.match_indices(&as_path).any(|(at, _)| is_path(at))
+}
+
 #[test]
 fn modules_import_only_from_their_left() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -89,7 +96,7 @@ fn modules_import_only_from_their_left() {
         let lines: Vec<&str> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         let code = lines.join("\n");
         for (name, allowed) in CONFINED {
-            let named = code.contains(&format!("{name}::")) || code.contains(&format!("use {name}"));
+            let named = names_crate(&code, name);
             let is_allowed = |place: &&str| *place == module || (place.contains('/') && inside.starts_with(place));
             if named && !allowed.iter().any(is_allowed) {
                 wrong.push(format!("{}: `{name}` belongs to {allowed:?}", inside.display()));
@@ -118,4 +125,13 @@ fn the_scan_sees_every_way_to_name_a_module() {
     let source =
         "use crate::io::kafka;\nuse crate::{event::{Lsn, Record}, engine};\nlet x = crate::time::now();\nmy_crate::not_ours();";
     assert_eq!(named_modules(source), ["io", "event", "engine", "time"]);
+}
+
+#[test]
+fn the_scan_tells_a_crate_from_a_text_that_names_it() {
+    assert!(names_crate("let x = tiberius::Query::new(text);", "tiberius"));
+    assert!(names_crate("use tiberius as tds;", "tiberius"));
+    assert!(names_crate("vec![\"a\", b, ::tiberius::Row]", "tiberius"));
+    assert!(!names_crate("target: \"tiberius::tds\"", "tiberius"));
+    assert!(!names_crate("my_tiberius::Query", "tiberius"));
 }

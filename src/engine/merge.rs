@@ -265,8 +265,7 @@ impl<C> Merge<C> {
         let Some(smallest) = smallest else { return rebuilt.map_or(Next::Drained, Next::Rebuilt) };
         for &slot in &self.turn {
             let inbox = self.inboxes[slot.0].as_mut().expect("turn holds assigned slots only");
-            if inbox.run.as_ref().is_some_and(|run| run.commit == smallest) {
-                let mut run = inbox.run.take().expect("just seen");
+            if let Some(mut run) = inbox.run.take_if(|run| run.commit == smallest) {
                 if self.keeps_positions {
                     inbox.position.applied(run.commit, run.changes.iter().map(|change| (change.event_time, change.identity)));
                 }

@@ -61,7 +61,7 @@ pub fn batches(name: &str, text: &str, surroundings: &dyn Surroundings) -> Resul
     }
     let places = Arc::new(places);
     let cut = |batch: lex::Batch| Batch {
-        text: text.get(batch.bytes).unwrap_or_default().to_owned(),
+        text: text.get(batch.bytes).expect("a batch's bytes come from places of its tokens in this text").to_owned(),
         repeat: batch.repeat,
         on_error: on_error.iter().rfind(|(line, _)| *line < batch.end).map(|(_, on_error)| *on_error),
         databases: databases(&batch.tokens),
