@@ -1,9 +1,10 @@
 //! The daemon, as a process of its own.
 
 use std::fs::{self, File};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -13,12 +14,14 @@ use super::PARTITIONS;
 use super::latency::now;
 use super::topics::{Rate, TABLES, config, name};
 
-const GROUP: &str = "tidewaiter";
+pub(crate) const GROUP: &str = "tidewaiter";
 const PATIENCE: Duration = Duration::from_mins(5);
 
 pub(crate) struct Daemon {
     process: Child,
     log: PathBuf,
+    started: Instant,
+    ready: String,
     /// Asks for the group's offsets; is no member of it.
     onlooker: BaseConsumer,
 }
@@ -26,21 +29,33 @@ pub(crate) struct Daemon {
 impl Daemon {
     pub(crate) fn start(cluster: &Cluster, folder: &Path, book: &Path) -> Self {
         let path = folder.join("tidewaiter.toml");
+        let ops = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let text = format!(
             "[source]\nprefix = \"sentinel\"\ndatabase = \"SentinelMock\"\n[kafka]\nbootstrap_servers = \"{}\"\ngroup_id = \"{GROUP}\"\n\
-             [expected]\nprofiles = \"{}\"\n[ops]\nlisten = \"off\"\n",
+             [expected]\nprofiles = \"{}\"\n[ops]\nlisten = \"{ops}\"\n",
             cluster.bootstrap(),
             book.display()
         );
         fs::write(&path, text).unwrap();
         let log = folder.join("daemon.log");
+        let started = now();
         let process = Command::new(env!("CARGO_BIN_EXE_tidewaiter"))
             .args(["run", "--config"])
             .arg(&path)
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        Self { process, log, onlooker: config(cluster.bootstrap()).set("group.id", GROUP).create().unwrap() }
+        let ready = format!("http://{ops}/readyz");
+        Self { process, log, started, ready, onlooker: config(cluster.bootstrap()).set("group.id", GROUP).create().unwrap() }
+    }
+
+    /// Waits until it says that it is ready; how long that took from its start.
+    pub(crate) fn is_ready_after(&self) -> Duration {
+        while ureq::get(&self.ready).call().is_err() {
+            assert!(now() - self.started < PATIENCE, "not ready after {PATIENCE:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        now() - self.started
     }
 
     /// Waits until so many records are committed. The rate is from the first commit that is seen, so that the start of the process

@@ -112,6 +112,11 @@ fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     daemon.stop();
+
+    let bytes = topics::bytes(cluster.bootstrap(), &format!("{}.changelog", daemon::GROUP));
+    let daemon = Daemon::start(&cluster, folder.path(), &book);
+    println!("\nready {} ms after a restart, from a changelog of {bytes} bytes", daemon.is_ready_after().as_millis());
+    daemon.stop();
     Ok(())
 }
 

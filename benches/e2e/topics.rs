@@ -92,20 +92,7 @@ impl Producer {
 
 /// Reads both topics from their beginning by librdkafka's own defaults, counts bytes, and stops after so many records.
 pub(crate) fn count(bootstrap: &str, records: u64) -> Rate {
-    let consumer: BaseConsumer = config(bootstrap)
-        .set("group.id", "bare")
-        .set("enable.auto.commit", "false")
-        .set("isolation.level", "read_committed")
-        .create()
-        .unwrap();
-    let mut assignment = TopicPartitionList::new();
-    for name in TABLES.map(name) {
-        let metadata = consumer.fetch_metadata(Some(&name), PATIENCE).unwrap();
-        for partition in metadata.topics()[0].partitions() {
-            assignment.add_partition_offset(&name, partition.id(), Offset::Beginning).unwrap();
-        }
-    }
-    consumer.assign(&assignment).unwrap();
+    let (consumer, _) = reader(config(bootstrap), &TABLES.map(name));
     let mut first: Option<(Instant, Duration)> = None;
     let (mut counted, mut bytes) = (0_u64, 0_usize);
     while counted < records {
@@ -122,6 +109,40 @@ pub(crate) fn count(bootstrap: &str, records: u64) -> Rate {
     assert!(bytes > 0, "the records have values");
     let (started, cpu) = first.expect("there are records");
     Rate { records: counted, took: now() - started, cpu: process_time().saturating_sub(cpu) }
+}
+
+/// Bytes of keys and values that a topic holds.
+pub(crate) fn bytes(bootstrap: &str, topic: &str) -> usize {
+    let mut config = config(bootstrap);
+    config.set("enable.partition.eof", "true");
+    let (consumer, mut unread) = reader(config, &[topic.to_owned()]);
+    let mut bytes = 0;
+    while unread > 0 {
+        match consumer.poll(Duration::from_secs(1)) {
+            None => {}
+            Some(Err(KafkaError::PartitionEOF(_))) => unread -= 1,
+            Some(message) => {
+                let message = message.unwrap();
+                bytes += message.key().map_or(0, <[u8]>::len) + message.payload().map_or(0, <[u8]>::len);
+            }
+        }
+    }
+    bytes
+}
+
+/// Reads these topics from their beginning; how many partitions they have.
+fn reader(mut config: ClientConfig, topics: &[String]) -> (BaseConsumer, usize) {
+    let config = config.set("group.id", "bare").set("enable.auto.commit", "false").set("isolation.level", "read_committed");
+    let consumer: BaseConsumer = config.create().unwrap();
+    let mut assignment = TopicPartitionList::new();
+    for name in topics {
+        let metadata = consumer.fetch_metadata(Some(name), PATIENCE).unwrap();
+        for partition in metadata.topics()[0].partitions() {
+            assignment.add_partition_offset(name, partition.id(), Offset::Beginning).unwrap();
+        }
+    }
+    consumer.assign(&assignment).unwrap();
+    (consumer, assignment.count())
 }
 
 /// Of this process: librdkafka's threads work, too.

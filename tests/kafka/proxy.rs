@@ -19,6 +19,7 @@ pub(crate) enum Loss {
     Answer(i16),
 }
 
+pub(crate) const PRODUCE: i16 = 0;
 /// `EndTxn`: commits or aborts.
 pub(crate) const END_TXN: i16 = 26;
 

@@ -123,7 +123,9 @@ pub struct ChangeRef {
     pub origin: Origin,
     pub op: Op,
     pub commit: Lsn,
-    pub position: Position,
+    // those of a `Position`: within one they would take 8 bytes more, and windows hold many of these
+    pub change_lsn: Option<Lsn>,
+    pub event_serial_no: Option<i64>,
     /// Of a Transaction only.
     pub trans_counter: Option<i64>,
 }
@@ -155,6 +157,7 @@ impl ChangeRef {
             ChangeKind::AgreementUpdate(AgreementUpdate { from_insert: false, .. }) => (Op::Update, None),
             _ => (Op::Create, None),
         };
-        Self { origin: event.origin, op, commit: event.commit, position: event.body.position, trans_counter }
+        let Position { change_lsn, event_serial_no } = event.body.position;
+        Self { origin: event.origin, op, commit: event.commit, change_lsn, event_serial_no, trans_counter }
     }
 }

@@ -41,8 +41,8 @@ impl From<&ChangeRef> for WrittenChange {
             table: topic.table(),
             op: change.op.code(),
             commit_lsn: change.commit,
-            change_lsn: change.position.change_lsn,
-            event_serial_no: change.position.event_serial_no,
+            change_lsn: change.change_lsn,
+            event_serial_no: change.event_serial_no,
             trans_counter: change.trans_counter,
         }
     }

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::case::{BalanceChange, Case, Correlation, FinalPayment, Movement, MovementCase, OpeningCase, SettlementCase};
-use super::event::{AgreementImage, ChangeRef, Op, Position};
+use super::event::{AgreementImage, ChangeRef, Op};
 use super::expected::{AgreementRow, Answer, Schedule};
 use super::judge::{Judgement, judge};
 use super::settings::{LendingRules, LumpSumThresholds, OverpaymentThresholds, Segment};
@@ -56,7 +56,8 @@ fn change(table: &str, offset: i64, op: Op, commit: &str, trans_counter: Option<
         origin: Origin { topic: Topic::intern(&format!("sentinel.SentinelMock.dbo.{table}")), partition: 1, offset },
         op,
         commit,
-        position: Position { change_lsn: Some(commit), event_serial_no: Some(1) },
+        change_lsn: Some(commit),
+        event_serial_no: Some(1),
         trans_counter,
     }
 }

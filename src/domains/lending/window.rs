@@ -1,13 +1,14 @@
 //! Correlation: what is open for one agreement, and how its changes find each other.
 
+mod few;
 mod view;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use self::few::Few;
 use super::case::{BalanceChange, Case, Correlation, FinalPayment, Movement, MovementCase, OpeningCase, SettlementCase};
 use super::event::{AgreementImage, AgreementInsert, AgreementUpdate, ChangeKind, ChangeRef, LendingChange, TransactionInsert};
 use super::settings::Class;
@@ -23,14 +24,14 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgreementWindow {
     /// Neither matched nor expired. In merged order.
-    pending: VecDeque<Movement>,
+    pending: Few<Movement>,
     /// The last payment among those that were matched, until its deadline: a settlement may name it as its final payment. One
     /// that came before it never is.
-    last_matched: Option<Matched>,
+    last_matched: Option<Box<Matched>>,
     /// Balance changes that wait for their movement. In merged order.
-    waiting: VecDeque<Arc<BalanceChange>>,
+    waiting: Few<Arc<BalanceChange>>,
     /// Settlements that are not judged yet. In merged order.
-    settlements: Vec<OpenSettlement>,
+    settlements: Few<OpenSettlement>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,7 +165,7 @@ impl AgreementWindow {
                 self.settle(movement, &balance, context);
             }
             None => {
-                self.pending.push_back(movement);
+                self.pending.push(movement);
                 context.keep_open();
             }
         }
@@ -203,7 +204,7 @@ impl AgreementWindow {
     fn apply_balance(&mut self, balance: BalanceChange, context: &mut LendingContext<'_>) {
         let balance = Arc::new(balance);
         let Some((partners, correlation)) = self.take_partners(&balance, context) else {
-            self.waiting.push_back(balance);
+            self.waiting.push(balance);
             return context.keep_open();
         };
         let together = (partners.len() > 1).then(|| partners.iter().map(|movement| movement.change).collect::<Arc<[_]>>());
@@ -225,9 +226,7 @@ impl AgreementWindow {
         let expected = self.pending.iter().filter_map(Movement::expected_change);
         let (count, sum) = expected.fold((0, Exact::ZERO), |(count, sum), change| (count + 1, sum + change));
         if count >= 2 && sum == difference {
-            let (together, others) =
-                self.pending.drain(..).partition::<Vec<_>, _>(|movement| movement.expected_change().is_some());
-            self.pending = others.into();
+            let together = self.pending.take(|movement| movement.expected_change().is_some());
             return Some((together, Correlation::Aggregated));
         }
         if balance.after.balance.is_zero() && difference.is_negative() {
@@ -247,11 +246,11 @@ impl AgreementWindow {
             return;
         }
         let with = MatchedWith::of(balance);
-        for settlement in self.take_settlements(|settlement| settlement.payment == Some(movement.sequence)) {
+        for settlement in self.settlements.take(|settlement| settlement.payment == Some(movement.sequence)) {
             judge_settlement(settlement, Some((&movement, Some(&with))), context);
         }
         if self.last_matched.as_ref().is_none_or(|last| last.movement.sequence < movement.sequence) {
-            self.last_matched = Some(Matched { movement, with });
+            self.last_matched = Some(Box::new(Matched { movement, with }));
         }
     }
 
@@ -259,7 +258,7 @@ impl AgreementWindow {
     pub(super) fn expire(&mut self, opened: Sequence, context: &mut LendingContext<'_>) {
         if let Some(movement) = self.pending_at(opened).and_then(|index| self.pending.remove(index)) {
             judge_movement(movement.clone(), Correlation::Unmatched, None, None, context);
-            for settlement in self.take_settlements(|settlement| settlement.payment == Some(opened)) {
+            for settlement in self.settlements.take(|settlement| settlement.payment == Some(opened)) {
                 judge_settlement(settlement, Some((&movement, None)), context);
             }
         }
@@ -268,7 +267,7 @@ impl AgreementWindow {
             self.waiting.remove(index);
             context.count(label::UNEXPLAINED);
         }
-        for settlement in self.take_settlements(|settlement| settlement.sequence == opened) {
+        for settlement in self.settlements.take(|settlement| settlement.sequence == opened) {
             let payment = settlement.payment.and_then(|payment| self.pending_at(payment)).map(|index| &self.pending[index]);
             judge_settlement(settlement, payment.map(|movement| (movement, None)), context);
         }
@@ -276,10 +275,6 @@ impl AgreementWindow {
 
     fn pending_at(&self, sequence: Sequence) -> Option<usize> {
         self.pending.binary_search_by_key(&sequence, |movement| movement.sequence).ok()
-    }
-
-    fn take_settlements(&mut self, which: impl Fn(&OpenSettlement) -> bool) -> Vec<OpenSettlement> {
-        self.settlements.extract_if(.., |settlement| which(settlement)).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A batch from its judgement to its commit, repeated until it is done or not wanted any more.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::time::{Instant, sleep};
@@ -8,11 +9,11 @@ use tokio::time::{Instant, sleep};
 use super::settings::Backoff;
 use super::stop::Stop;
 use super::{Committed, Condition, Pipeline, PipelineError, meter};
-use crate::engine::Domain;
 use crate::engine::alert::Judged;
 use crate::engine::judging::Asked;
 use crate::engine::lookup::{Fate, Lookup};
 use crate::engine::ports::{Alert, Batch, CommitError, Sink, Source};
+use crate::engine::{Domain, Partition};
 
 /// What became of a batch.
 pub(super) enum Outcome {
@@ -67,6 +68,15 @@ where
             stream_time: self.engine.stream_time(),
             store: self.engine.store(),
         };
+        tracing::debug!(
+            records = output.records,
+            alerts = batch.alerts.len(),
+            dead_letters = batch.dead_letters.len(),
+            changelog = batch.changelog.len(),
+            offsets = %Offsets(&batch.offsets),
+            took = ?start.elapsed(),
+            "batch committed"
+        );
         meter::batch_took(start.elapsed());
         meter::committed(&committed);
         let bytes = self.lanes.values().map(|(_, lane)| lane.bytes()).sum();
@@ -151,6 +161,20 @@ where
             });
         }
         alerts
+    }
+}
+
+/// As an operator names them: `topic/partition:offset`.
+struct Offsets<'a>(&'a BTreeMap<Partition, i64>);
+
+impl fmt::Display for Offsets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut space = "";
+        for (partition, offset) in self.0 {
+            write!(f, "{space}{partition}:{offset}")?;
+            space = " ";
+        }
+        Ok(())
     }
 }
 

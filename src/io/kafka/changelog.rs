@@ -65,45 +65,43 @@ fn read_patiently(
     for &number in &numbers {
         list.add_partition_offset(topic, number, Offset::Beginning).map_err(|error| failed("no position", &error))?;
     }
-    let mut lows = BTreeMap::new();
-    let mut total = 0;
+    let ends = Ends { topic, everything, committed, patience };
+    let mut unread = BTreeMap::new();
     for &number in &numbers {
-        let ends = |client: &BaseConsumer<Quiet>| {
-            let what = format!("cannot restore from {topic}: no end of partition {number}");
-            patience.until_answered(&what, || client.fetch_watermarks(topic, number, ATTEMPT))
-        };
-        let (low, high) = ends(&everything)?;
-        loop {
-            let (_, stable) = ends(&committed)?;
-            if stable >= high {
-                break;
-            }
-            // the producer that began it may be away as well, until the broker ends its transaction
-            patience.pause(format!(
-                "cannot restore from {topic} yet: a transaction at {topic}/{number}/{stable} has not ended; where it does not \
-                 within transaction.timeout.ms, find it with kafka-transactions find-hanging and end it with kafka-transactions abort"
-            ))?;
-        }
-        total += u64::try_from(high - low).unwrap_or_default();
-        lows.insert(number, (low, low));
+        let (low, end) = ends.ask(&ends.everything, number)?;
+        ends.wait_until_stable(number, end)?;
+        unread.insert(number, Unread { low, next: low, end, was_asked_again: false });
     }
+    let total = unread.values().map(|unread| length(unread.low, unread.end)).sum();
+    let mut done = 0;
+    let committed = &ends.committed;
     committed.assign(&list).map_err(|error| failed("no assignment", &error))?;
 
-    let mut unfinished = numbers;
     let mut page = RestorePage { total, ..RestorePage::default() };
-    while !unfinished.is_empty() && !pages.is_closed() {
+    while !unread.is_empty() && !pages.is_closed() {
         match committed.poll(POLL) {
             Some(Ok(message)) => {
                 let origin = Origin { topic: Topic::intern(topic), partition: message.partition(), offset: message.offset() };
-                if let Some((_, next)) = lows.get_mut(&origin.partition) {
-                    *next = origin.offset + 1;
+                if let Some(unread) = unread.get_mut(&origin.partition) {
+                    unread.next = origin.offset + 1;
                 }
                 let (key, value) = (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec));
                 page.records.push(ChangelogRecord { origin, key, value });
                 failpoint!("restore.amid");
             }
             Some(Err(KafkaError::PartitionEOF(number))) => {
-                unfinished.remove(&number);
+                let Some(reading) = unread.get_mut(&number) else { continue };
+                let position = committed.position().map_err(|error| failed("no position", &error))?;
+                reading.is_at(position.find_partition(topic, number).map(|element| element.offset()));
+                if reading.is_over() {
+                    done += length(reading.low, reading.next);
+                    unread.remove(&number);
+                } else {
+                    ends.wait_until_stable(number, reading.end)?;
+                    let what = format!("cannot restore from {topic}: partition {number} is not read again");
+                    let next = Offset::Offset(reading.next);
+                    patience.until_answered(&what, || committed.seek(topic, number, next, ATTEMPT))?;
+                }
             }
             Some(Err(error)) if is_final(&error) => return Err(failed("not read", &error)),
             // librdkafka goes on by itself
@@ -111,7 +109,7 @@ fn read_patiently(
             None => {}
         }
         if page.records.len() >= PAGE {
-            page.read = read_so_far(&lows);
+            page.read = done + read_so_far(&unread);
             let next = RestorePage { total, ..RestorePage::default() };
             if pages.blocking_send(Ok(Some(std::mem::replace(&mut page, next)))).is_err() {
                 return Err(Ended::Unwanted);
@@ -119,12 +117,44 @@ fn read_patiently(
         }
     }
     if !page.records.is_empty() {
-        page.read = read_so_far(&lows);
+        page.read = done + read_so_far(&unread);
         // whoever is gone does not miss it
         pages.blocking_send(Ok(Some(page))).ok();
     }
     failpoint!("restore.after");
     Ok(())
+}
+
+/// How far partitions of the changelog go.
+struct Ends<'a> {
+    topic: &'a str,
+    everything: BaseConsumer<Quiet>,
+    committed: BaseConsumer<Quiet>,
+    patience: &'a Patience<'a>,
+}
+
+impl Ends<'_> {
+    /// Beginning and end, as this client may see it.
+    fn ask(&self, client: &BaseConsumer<Quiet>, number: i32) -> Result<(i64, i64), Ended> {
+        let what = format!("cannot restore from {}: no end of partition {number}", self.topic);
+        self.patience.until_answered(&what, || client.fetch_watermarks(self.topic, number, ATTEMPT))
+    }
+
+    /// Waits until all transactions before `end` have ended.
+    fn wait_until_stable(&self, number: i32, end: i64) -> Result<(), Ended> {
+        loop {
+            let (_, stable) = self.ask(&self.committed, number)?;
+            if stable >= end {
+                return Ok(());
+            }
+            let topic = self.topic;
+            // the producer that began it may be away as well, until the broker ends its transaction
+            self.patience.pause(format!(
+                "cannot restore from {topic} yet: a transaction at {topic}/{number}/{stable} has not ended; where it does not \
+                 within transaction.timeout.ms, find it with kafka-transactions find-hanging and end it with kafka-transactions abort"
+            ))?;
+        }
+    }
 }
 
 /// A position that is gone is one of them: what was read before does not tell what became of it.
@@ -134,6 +164,64 @@ fn is_final(error: &KafkaError) -> bool {
     error.rdkafka_error_code().is_some_and(|code| position_gone(code) || fate::needs_a_person(code))
 }
 
-fn read_so_far(lows: &BTreeMap<i32, (i64, i64)>) -> u64 {
-    lows.values().map(|(low, next)| u64::try_from(next - low).unwrap_or_default()).sum()
+/// A partition of the changelog that is not read to its end.
+struct Unread {
+    low: i64,
+    /// The offset after what was read.
+    next: i64,
+    end: i64,
+    was_asked_again: bool,
+}
+
+impl Unread {
+    /// A consumer's position is behind markers, too.
+    fn is_at(&mut self, position: Option<Offset>) {
+        if let Some(Offset::Offset(position)) = position {
+            self.next = self.next.max(position);
+        }
+    }
+
+    /// Whether a broker that says that there is no more is right. One that only just leads the partition may not know yet how much
+    /// of what it has is committed, and says so too early: then it is asked once more when it knows. Compaction may have removed
+    /// what was last, so that the end is never read.
+    fn is_over(&mut self) -> bool {
+        self.next >= self.end || std::mem::replace(&mut self.was_asked_again, true)
+    }
+}
+
+fn read_so_far(unread: &BTreeMap<i32, Unread>) -> u64 {
+    unread.values().map(|unread| length(unread.low, unread.next)).sum()
+}
+
+fn length(from: i64, to: i64) -> u64 {
+    u64::try_from(to - from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unread() -> Unread {
+        Unread { low: 3, next: 3, end: 18, was_asked_again: false }
+    }
+
+    #[test]
+    fn an_end_is_believed_where_it_is_that_of_the_committed_records() {
+        let mut reading = unread();
+        reading.next = 17;
+        reading.is_at(Some(Offset::Offset(18)));
+        assert!(reading.is_over(), "the last was a marker");
+        let mut empty = Unread { end: 3, ..unread() };
+        empty.is_at(Some(Offset::Invalid));
+        assert!(empty.is_over());
+    }
+
+    #[test]
+    fn an_end_that_comes_too_early_is_doubted_once() {
+        let mut reading = unread();
+        reading.is_at(Some(Offset::Offset(11)));
+        assert!(!reading.is_over(), "a new leader does not know all that is committed");
+        assert_eq!(reading.next, 11);
+        assert!(reading.is_over(), "what was last was compacted away");
+    }
 }

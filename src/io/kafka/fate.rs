@@ -22,7 +22,7 @@ pub(super) enum Step {
 pub(super) enum Fate {
     /// The same call again.
     Retry,
-    /// Abort the transaction, then the batch again.
+    /// Abort the transaction, then the batch again with a new producer.
     Abort,
     /// Abort the transaction; the batch is for another member to do again.
     Lost,

@@ -257,16 +257,19 @@ impl Transactions {
         Ok(Arc::new(producer))
     }
 
+    /// Ends the transaction, and the producer with it: librdkafka gives the numbers of the records that it has given up to those of
+    /// the next transaction. A broker that has got the former takes the latter for their repetition, and acknowledges without
+    /// writing them. The next producer of this name begins to count anew.
     fn abort(&mut self) {
-        let Some(producer) = &self.producer else { return };
+        let Some(producer) = self.producer.take() else { return };
         // it waits for delivery reports that nobody but us serves: those of the queue come by a purge, the others by themselves
         producer.purge(PurgeConfig::default().queue());
-        if let Err(error) = flush(producer, OPERATION) {
+        if let Err(error) = flush(&producer, OPERATION) {
             tracing::warn!(%error, "records of an aborted transaction are still on their way");
         }
+        // where it cannot be done, the next producer does it
         if let Err(Failed { error, .. }) = retried(Step::Abort, || producer.abort_transaction(OPERATION)) {
-            tracing::warn!(%error, "transaction not aborted, making a new producer");
-            self.producer = None;
+            tracing::warn!(%error, "transaction not aborted");
         }
     }
 }

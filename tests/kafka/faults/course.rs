@@ -121,9 +121,10 @@ impl Course {
     fn config(&self, place: Place) -> String {
         let [transactions, agreements] = TABLES.map(|table| self.topic(table).name().to_owned());
         let name = |name| self.stage.name(name);
+        // a batch is small, so that there is always one under way
         let mut config = format!(
             "rules = {:?}\n[source]\ntopics = [{transactions:?}, {agreements:?}]\n[alerts]\ntopic = {:?}\n[dead_letters]\ntopic = {:?}\n\
-             [expected]\nprofiles = {:?}\n[expected.cache]\nmax_mib = 8\n[engine]\nbatch_records = 100\nbatch_age = \"5ms\"\n[ops]\nlisten = {:?}\n\
+             [expected]\nprofiles = {:?}\n[expected.cache]\nmax_mib = 8\n[engine]\nbatch_records = 10\nbatch_age = \"5ms\"\n[ops]\nlisten = {:?}\n\
              [merge]\nmax_idle = {:?}\n[kafka]\nbootstrap_servers = {:?}\ngroup_id = {:?}\n",
             self.yardstick.rules.to_str().unwrap(),
             name("alerts"),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Headers as _;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use serde_json::{Value, json};
@@ -102,7 +102,8 @@ impl Follower {
     pub(crate) fn new(yardstick: Arc<Yardstick>, stage: &Stage, topics: [(&str, i32); 2]) -> Self {
         let [_, (dead_letters, _)] = topics;
         let mut config = stage.config();
-        config.set("group.id", "follower").set("enable.auto.commit", "false");
+        // it leaves nothing out without a word
+        config.set("group.id", "follower").set("enable.auto.commit", "false").set("auto.offset.reset", "error");
         let consumer: BaseConsumer = config.create().unwrap();
         let mut assignment = TopicPartitionList::new();
         for (topic, partitions) in topics {
@@ -144,6 +145,7 @@ impl Follower {
                     let alert = normalised(alert, VOLATILE).to_string().replace(&self.prefix, "db.dbo.");
                     take(&self.yardstick.alerts, &mut self.told, number, &alert, &at);
                 }
+                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => panic!("{error}"),
                 // a broker that is away for a moment comes back
                 Err(KafkaError::MessageConsumption(_)) => return,
                 Err(error) => panic!("{error}"),

@@ -15,10 +15,13 @@ fn a_member_that_stood_still_beyond_every_time_out_is_fenced_and_comes_back() {
     let rounds = times(1, 20);
     let mut course = Course::new(Stage::new("zombies"), shape(rounds * 6_000));
     course.properties.insert("max.poll.interval.ms", "6000".to_owned());
-    course.produce_all();
+    // it is produced piece by piece, so that there is something to do for each of them however fast the other was
+    course.max_idle = "5s";
+    let piece = course.yardstick.written.len() / (6 * rounds);
     for round in 0..rounds {
         // one that keeps its name, one that is new each time
         let (zombie, other) = (round % 2, 1 - round % 2);
+        course.produce(piece * (6 * round + 4));
         course.start(zombie);
         // in the middle of its work
         advance(&mut course, 300);
@@ -29,16 +32,19 @@ fn a_member_that_stood_still_beyond_every_time_out_is_fenced_and_comes_back() {
         let at = course.progress();
         course.wait_until("taken over by the other", |course| stopped.elapsed() > LONG && course.progress() > at + 300);
         course.signal(zombie, "-CONT");
+        course.produce(piece * (6 * round + 5));
         advance(&mut course, 300);
         // and this the zombie's, if it came back
         course.signal(other, "-STOP");
         let at = course.progress();
+        course.produce(piece * (6 * round + 6));
         course.wait_until("taken over by the zombie", |course| course.progress() > at + 300);
         course.signal(other, "-CONT");
         course.stop(other);
         course.stop(zombie);
         eprintln!("round {} of {rounds}, {} of {} records", round + 1, course.progress(), course.total());
     }
+    course.produce_all();
     course.start(0);
     course.finish();
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::domains::lending::case::{
     BalanceChange, Case, Correlation as Matching, FinalPayment, Movement, MovementCase, OpeningCase, SettlementCase,
 };
-use crate::domains::lending::event::{AgreementImage, Op, Position};
+use crate::domains::lending::event::{AgreementImage, Op};
 use crate::domains::lending::expected::{Answer, Schedule};
 use crate::domains::lending::settings::{Class, LumpSumThresholds, OverpaymentThresholds, Platform, Rule, Segment, TypeEntry};
 use crate::domains::lending::testing::{self, alert_complaints, at, date, dec, judged, published};
@@ -35,10 +35,8 @@ fn change(value: &Value) -> ChangeRef {
         },
         op: if value["op"] == "c" { Op::Create } else { Op::Update },
         commit: text(&value["commit_lsn"]).unwrap().parse().unwrap(),
-        position: Position {
-            change_lsn: text(&value["change_lsn"]).map(|lsn| lsn.parse().unwrap()),
-            event_serial_no: value["event_serial_no"].as_i64(),
-        },
+        change_lsn: text(&value["change_lsn"]).map(|lsn| lsn.parse().unwrap()),
+        event_serial_no: value["event_serial_no"].as_i64(),
         trans_counter: value["trans_counter"].as_i64(),
     }
 }
