@@ -80,6 +80,8 @@ impl Connection {
                 ("queued.max.messages.kbytes", "16384"),
                 // it looks again after this long; its default of 1 s would starve a fast pipeline
                 ("fetch.queue.backoff.ms", "10"),
+                // a partition that is resumed is fetched when the brokers have answered for the others, which may have nothing
+                ("fetch.wait.max.ms", "100"),
             ],
             &[
                 ("enable.auto.commit", "false"),

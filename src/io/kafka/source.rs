@@ -31,6 +31,9 @@ use crate::event::{Origin, Topic};
 /// How long one poll waits; also how long the consumer must have had nothing for its queue to count as empty.
 const POLL: Duration = Duration::from_millis(20);
 
+/// What is answered is not waited for.
+const NOT_AT_ALL: Duration = Duration::from_millis(1);
+
 /// How long a revocation waits for the batch in flight. Beyond it the partitions go, and fencing refuses the batch.
 const RELEASE: Duration = Duration::from_mins(1);
 
@@ -282,9 +285,18 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
         let room = shelf.resumable();
         if !room.is_empty() {
             consumer.resume(&list(&room)).map_err(|error| failure("cannot resume partitions", &error))?;
+            wake(consumer, &room);
         }
     }
     Ok(())
+}
+
+/// Has the brokers' threads look at partitions that were resumed. One that had nothing to fetch sleeps for up to a second, and a
+/// resumption does not wake it, but any request does; what is answered is of no interest.
+fn wake(consumer: &BaseConsumer<Context>, partitions: &[Partition]) {
+    for partition in partitions {
+        drop(consumer.fetch_watermarks(partition.topic.name(), partition.partition, NOT_AT_ALL));
+    }
 }
 
 fn receive(consumer: &BaseConsumer<Context>, shelf: &Shelf, message: &BorrowedMessage<'_>) {

@@ -161,7 +161,7 @@ impl Course {
         if let Some(failpoint) = failpoint {
             command.env("TIDEWAITER_FAILPOINT", failpoint);
         }
-        command.env("RUST_LOG", "info,tidewaiter=debug");
+        command.env("TIDEWAITER_LOG", "info,tidewaiter=debug");
         let process = command.args(["run", "--config"]).arg(&config).stderr(file).spawn().unwrap();
         let before = self.members.insert(place, Member { process, log });
         assert!(before.is_none(), "place {place} was taken");
