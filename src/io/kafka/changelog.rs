@@ -70,7 +70,7 @@ fn read_patiently(
     for &number in &numbers {
         let (low, end) = ends.ask(&ends.everything, number)?;
         ends.wait_until_stable(number, end)?;
-        unread.insert(number, Unread { low, next: low, end, was_asked_again: false });
+        unread.insert(number, Unread { low, next: low, end, doubted_at: None });
     }
     let total = unread.values().map(|unread| length(unread.low, unread.end)).sum();
     let mut done = 0;
@@ -92,8 +92,8 @@ fn read_patiently(
             Some(Err(KafkaError::PartitionEOF(number))) => {
                 let Some(reading) = unread.get_mut(&number) else { continue };
                 let position = committed.position().map_err(|error| failed("no position", &error))?;
-                reading.is_at(position.find_partition(topic, number).map(|element| element.offset()));
-                if reading.is_over() {
+                reading.read_to(position.find_partition(topic, number).map(|element| element.offset()));
+                if reading.believes_end() {
                     done += length(reading.low, reading.next);
                     unread.remove(&number);
                 } else {
@@ -148,6 +148,12 @@ impl Ends<'_> {
                 return Ok(());
             }
             let topic = self.topic;
+            let (_, high) = self.ask(&self.everything, number)?;
+            if high < end {
+                let detail = format!("cannot restore from {topic}: {topic}/{number} went to {end}, and now goes to {high}");
+                let hint = "a broker that did not have all records was made leader (unclean.leader.election.enable), or the topic was made anew";
+                return Err(ChangelogError::new(detail, Some(hint)).into());
+            }
             // the producer that began it may be away as well, until the broker ends its transaction
             self.patience.pause(format!(
                 "cannot restore from {topic} yet: a transaction at {topic}/{number}/{stable} has not ended; where it does not \
@@ -170,22 +176,23 @@ struct Unread {
     /// The offset after what was read.
     next: i64,
     end: i64,
-    was_asked_again: bool,
+    /// Where an end was not believed.
+    doubted_at: Option<i64>,
 }
 
 impl Unread {
     /// A consumer's position is behind markers, too.
-    fn is_at(&mut self, position: Option<Offset>) {
+    fn read_to(&mut self, position: Option<Offset>) {
         if let Some(Offset::Offset(position)) = position {
             self.next = self.next.max(position);
         }
     }
 
-    /// Whether a broker that says that there is no more is right. One that only just leads the partition may not know yet how much
-    /// of what it has is committed, and says so too early: then it is asked once more when it knows. Compaction may have removed
-    /// what was last, so that the end is never read.
-    fn is_over(&mut self) -> bool {
-        self.next >= self.end || std::mem::replace(&mut self.was_asked_again, true)
+    /// Believes a broker that says that there is no more, or doubts it. One that only just leads the partition may not know yet how
+    /// much of what it has is committed, and says so too early: it is asked once more when it knows. Compaction may have removed
+    /// what was last, so that the end is never read: what is said twice of one place is believed.
+    fn believes_end(&mut self) -> bool {
+        self.next >= self.end || self.doubted_at.replace(self.next) == Some(self.next)
     }
 }
 
@@ -202,26 +209,27 @@ mod tests {
     use super::*;
 
     fn unread() -> Unread {
-        Unread { low: 3, next: 3, end: 18, was_asked_again: false }
+        Unread { low: 3, next: 3, end: 18, doubted_at: None }
     }
 
     #[test]
     fn an_end_is_believed_where_it_is_that_of_the_committed_records() {
         let mut reading = unread();
         reading.next = 17;
-        reading.is_at(Some(Offset::Offset(18)));
-        assert!(reading.is_over(), "the last was a marker");
+        reading.read_to(Some(Offset::Offset(18)));
+        assert!(reading.believes_end(), "the last was a marker");
         let mut empty = Unread { end: 3, ..unread() };
-        empty.is_at(Some(Offset::Invalid));
-        assert!(empty.is_over());
+        empty.read_to(Some(Offset::Invalid));
+        assert!(empty.believes_end());
     }
 
     #[test]
-    fn an_end_that_comes_too_early_is_doubted_once() {
+    fn an_end_that_comes_too_early_is_doubted_once_at_each_place() {
         let mut reading = unread();
-        reading.is_at(Some(Offset::Offset(11)));
-        assert!(!reading.is_over(), "a new leader does not know all that is committed");
-        assert_eq!(reading.next, 11);
-        assert!(reading.is_over(), "what was last was compacted away");
+        reading.read_to(Some(Offset::Offset(11)));
+        assert!(!reading.believes_end(), "a new leader does not know all that is committed");
+        reading.next = 15;
+        assert!(!reading.believes_end(), "nor does the next one");
+        assert!(reading.believes_end(), "what was last was compacted away");
     }
 }

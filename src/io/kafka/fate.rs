@@ -14,7 +14,6 @@ pub(super) enum Step {
     /// Waiting for the acknowledgement of everything produced.
     Flush,
     Commit,
-    Abort,
 }
 
 /// The five fates.
@@ -40,7 +39,7 @@ pub(super) enum Fate {
 /// | sending offsets: the generation is over, the member is unknown or fenced by another of its name | lost |
 /// | fatal | renew |
 /// | requires an abort | abort |
-/// | any other of commit, or of abort | renew: whether it happened is not known, and a late EndTxn could hit the next transaction (librdkafka #5423) |
+/// | any other of commit | renew: whether it happened is not known, and a late EndTxn could hit the next transaction (librdkafka #5423) |
 /// | retriable | retry |
 /// | any other of init, produce or flush | abort |
 /// | any other | renew: an error without a flag is treated as fatal (librdkafka #3221) |
@@ -59,7 +58,7 @@ pub(super) fn fate(step: Step, error: &KafkaError) -> Fate {
     match step {
         _ if fatal => Fate::Renew,
         _ if requires_abort => Fate::Abort,
-        Step::Commit | Step::Abort => Fate::Renew,
+        Step::Commit => Fate::Renew,
         _ if retriable => Fate::Retry,
         Step::Init | Step::Produce | Step::Flush => Fate::Abort,
         Step::Begin | Step::Offsets => Fate::Renew,

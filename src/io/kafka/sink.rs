@@ -268,7 +268,7 @@ impl Transactions {
             tracing::warn!(%error, "records of an aborted transaction are still on their way");
         }
         // where it cannot be done, the next producer does it
-        if let Err(Failed { error, .. }) = retried(Step::Abort, || producer.abort_transaction(OPERATION)) {
+        if let Err(error) = producer.abort_transaction(OPERATION) {
             tracing::warn!(%error, "transaction not aborted");
         }
     }
@@ -346,7 +346,6 @@ impl Step {
             Self::Offsets => "cannot add offsets to the transaction",
             Self::Flush => "records not acknowledged",
             Self::Commit => "cannot commit the transaction",
-            Self::Abort => "cannot abort the transaction",
         }
     }
 }

@@ -31,9 +31,6 @@ use crate::event::{Origin, Topic};
 /// How long one poll waits; also how long the consumer must have had nothing for its queue to count as empty.
 const POLL: Duration = Duration::from_millis(20);
 
-/// What is answered is not waited for.
-const NOT_AT_ALL: Duration = Duration::from_millis(1);
-
 /// How long a revocation waits for the batch in flight. Beyond it the partitions go, and fencing refuses the batch.
 const RELEASE: Duration = Duration::from_mins(1);
 
@@ -285,17 +282,21 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
         let room = shelf.resumable();
         if !room.is_empty() {
             consumer.resume(&list(&room)).map_err(|error| failure("cannot resume partitions", &error))?;
-            wake(consumer, &room);
+            wake(consumer, shelf, &room);
         }
     }
     Ok(())
 }
 
 /// Has the brokers' threads look at partitions that were resumed. One that had nothing to fetch sleeps for up to a second, and a
-/// resumption does not wake it, but any request does; what is answered is of no interest.
-fn wake(consumer: &BaseConsumer<Context>, partitions: &[Partition]) {
+/// resumption does not wake it, but being sent to where it is anyway does (`rd_kafka_offset_validate`).
+fn wake(consumer: &BaseConsumer<Context>, shelf: &Shelf, partitions: &[Partition]) {
     for partition in partitions {
-        drop(consumer.fetch_watermarks(partition.topic.name(), partition.partition, NOT_AT_ALL));
+        let Some(next) = shelf.next_offset(*partition) else { continue };
+        // without a time-out nothing is waited for
+        if let Err(error) = consumer.seek(partition.topic.name(), partition.partition, Offset::Offset(next), Duration::ZERO) {
+            tracing::debug!(%error, %partition, "partition not woken");
+        }
     }
 }
 

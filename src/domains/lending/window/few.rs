@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// In the order of their coming. A word without any, and with one the room for one: hundreds of thousands of windows are
 /// open at a time, and a window has several of these. With many, the first is taken out as fast as the last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "VecDeque<T>", into = "VecDeque<T>", bound = "T: Clone + Serialize + serde::de::DeserializeOwned")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "VecDeque<T>")]
 pub(super) struct Few<T>(#[expect(clippy::box_collection, reason = "a word where there is none")] Option<Box<VecDeque<T>>>);
 
 impl<T: 'static> Few<T> {
@@ -50,6 +50,12 @@ impl<T: 'static> Deref for Few<T> {
 impl<T> Default for Few<T> {
     fn default() -> Self {
         Self(None)
+    }
+}
+
+impl<T: Serialize + 'static> Serialize for Few<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
     }
 }
 
