@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use xtask::kafka::Gateway;
@@ -39,20 +39,26 @@ struct Weather {
     delay: AtomicU64,
 }
 
-/// Listens until the process ends.
+/// Listens until it is dropped: the next test's may be at the same entrance.
 pub(crate) struct Proxy {
     entrance: u16,
     weather: Arc<Weather>,
     connections: Arc<Mutex<Vec<TcpStream>>>,
+    closing: Arc<AtomicBool>,
+    listens: Option<JoinHandle<()>>,
 }
 
 impl Proxy {
     pub(crate) fn start(gateway: Gateway) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, gateway.entrance)).unwrap();
         let (weather, connections) = (Arc::<Weather>::default(), Arc::<Mutex<Vec<TcpStream>>>::default());
-        let (shared, open) = (Arc::clone(&weather), Arc::clone(&connections));
-        thread::spawn(move || {
+        let (shared, open, closing) = (Arc::clone(&weather), Arc::clone(&connections), Arc::<AtomicBool>::default());
+        let closes = Arc::clone(&closing);
+        let listens = thread::spawn(move || {
             for client in listener.incoming() {
+                if closes.load(Ordering::SeqCst) {
+                    return;
+                }
                 // a broker that is down refuses, and so does the proxy
                 if let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, gateway.exit)) {
                     let client = client.unwrap();
@@ -61,7 +67,7 @@ impl Proxy {
                 }
             }
         });
-        Self { entrance: gateway.entrance, weather, connections }
+        Self { entrance: gateway.entrance, weather, connections, closing, listens: Some(listens) }
     }
 
     pub(crate) fn bootstrap(&self) -> String {
@@ -86,6 +92,19 @@ impl Proxy {
     pub(crate) fn cut(&self) {
         for connection in self.connections.lock().unwrap().drain(..) {
             let _may_be_closed_already = connection.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::SeqCst);
+        self.cut();
+        // wakes it
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, self.entrance)).is_ok()
+            && let Some(listens) = self.listens.take()
+        {
+            listens.join().ok();
         }
     }
 }
