@@ -69,6 +69,8 @@ pub struct Pipeline<D: Domain, S, K, L> {
     condition: Condition,
     /// Partitions whose state is yet to be restored, with what is committed for them.
     assigned: Option<BTreeMap<Partition, Option<i64>>>,
+    /// In what the group's offsets and the changelog did not agree when they were last read.
+    disagreed: Option<String>,
     sharing: Sharing,
 }
 
@@ -172,6 +174,7 @@ where
             rebuilt: None,
             condition: Condition::Unassigned,
             assigned: None,
+            disagreed: None,
             sharing: Sharing::default(),
         }
     }

@@ -50,7 +50,18 @@ where
             });
         }
         let restored = rebuild.finish::<D>()?;
-        let (begin, resumed) = agreed(&assigned, &restored)?;
+        let (begin, resumed) = match agreed(&assigned, &restored) {
+            Ok(agreed) => agreed,
+            // somebody may have committed between the one reading and the other; what is wrong stays so
+            Err(error) if self.disagreed.as_ref() != Some(&error.detail) => {
+                tracing::warn!(%error, "offsets and changelog do not agree, reading both again");
+                self.disagreed = Some(error.detail);
+                self.rewind();
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.disagreed = None;
         tracing::info!(
             partitions = partitions.len(),
             records,
