@@ -12,6 +12,7 @@ use tidewaiter::event::{Origin, Topic};
 use tidewaiter::io::kafka::{self, Connection, KafkaSink, KafkaSource, Membership, Outputs, Start, Subscription};
 use tidewaiter::time::{ManualClock, Timestamp};
 use tokio::sync::watch;
+use xtask::kafka::Cluster;
 
 use crate::pipeline_support::toy::{Limits, Toy, record};
 use crate::proxy::{END_TXN, Loss, PRODUCE, Proxy};
@@ -265,7 +266,8 @@ async fn commit_in_doubt(stage: &Stage, proxy: &Proxy) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Java and Maven: cargo xtask test"]
 async fn what_a_transaction_wrote_before_it_failed_does_not_stand_in_for_what_the_next_one_writes() {
-    let stage = Stage::new("numbers");
+    // a cluster has room for one proxy
+    let stage = Stage::on(Arc::new(Cluster::start(1, "tests-numbers").unwrap()), "numbers");
     let (topics, proxy) = (Topics::of(&stage), stage.proxy());
     let mut connection = Connection { bootstrap_servers: proxy.bootstrap(), ..stage.connection("group") };
     // an answer that does not come is missed soon, and what was not answered is sent again only after the transaction has failed
