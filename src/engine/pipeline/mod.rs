@@ -14,6 +14,7 @@ mod commit;
 mod error;
 mod lane;
 mod meter;
+mod observer;
 mod restore;
 mod settings;
 mod sharing;
@@ -26,6 +27,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::error::PipelineError;
+pub use self::observer::{Committed, Condition, Observer};
 pub use self::settings::{PipelineSettings, Until};
 pub use self::sharing::Scattered;
 
@@ -36,10 +38,10 @@ use self::sharing::Sharing;
 use self::stop::Stop;
 use super::alert::Judged;
 use super::lookup::Lookup;
-use super::ports::{Batch, OwnedRecord, Polled, Revocation, Sink, Source};
-use super::{Counts, DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot, StateStore};
+use super::ports::{OwnedRecord, Polled, Revocation, Sink, Source};
+use super::{DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot, StateStore};
 use crate::event::{Decoded, RegistryError};
-use crate::time::{Clock, Timestamp};
+use crate::time::Clock;
 
 /// The daemon's heart: everything between the ports.
 pub struct Pipeline<D: Domain, S, K, L> {
@@ -80,57 +82,6 @@ pub struct Ports<S, K, L> {
     pub source: S,
     pub sink: K,
     pub lookup: L,
-}
-
-/// Looks on.
-pub trait Observer<D: Domain>: Send {
-    /// A batch is durable.
-    fn committed(&mut self, _batch: &Committed<'_, D>) {}
-
-    /// The pipeline does, or waits for, something else than before.
-    fn condition(&mut self, _condition: &Condition) {}
-}
-
-/// Sees nothing.
-impl<D: Domain> Observer<D> for () {}
-
-/// A batch that is durable, and what it was made of.
-#[derive(Debug)]
-pub struct Committed<'a, D: Domain> {
-    pub batch: &'a Batch,
-    /// In the order in which they were judged.
-    pub judgements: &'a [D::Judgement],
-    pub counts: &'a Counts,
-    /// Input records of every kind.
-    pub records: u64,
-    pub stream_time: Option<Timestamp>,
-    /// Open windows as they are now. Another one after each assignment.
-    pub store: &'a Arc<StateStore<D::Window>>,
-}
-
-/// What the pipeline is doing. All but `Running` mean: not ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// No partition was assigned yet.
-    Unassigned,
-    /// Nothing is read until what was open is back. In offsets of the changelog.
-    Restoring {
-        read: u64,
-        total: u64,
-    },
-    Running,
-    /// Nothing is read until the source answers, with partitions or with what was open.
-    SourceUnavailable(String),
-    /// Nothing is read until the schema registry answers.
-    RegistryUnavailable(String),
-    /// Nothing is judged until the lookup answers.
-    LookupUnavailable(String),
-    /// Nothing is committed until the sink takes it.
-    SinkUnavailable(String),
-    /// Stands before a rebuilt source.
-    RebuiltSource(String),
-    /// Other members read other partitions, although records of one key may be in several.
-    Scattered(String),
 }
 
 impl<D, S, K, L> Pipeline<D, S, K, L>

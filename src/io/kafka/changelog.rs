@@ -200,8 +200,9 @@ fn read_so_far(unread: &BTreeMap<i32, Unread>) -> u64 {
     unread.values().map(|unread| length(unread.low, unread.next)).sum()
 }
 
+/// Offsets between, to tell how far a restore has come; a topic that is cut off meanwhile has none.
 fn length(from: i64, to: i64) -> u64 {
-    u64::try_from(to - from).unwrap_or_default()
+    u64::try_from(to.saturating_sub(from)).unwrap_or_default()
 }
 
 #[cfg(test)]

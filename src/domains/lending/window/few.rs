@@ -67,6 +67,7 @@ impl<T> From<VecDeque<T>> for Few<T> {
 
 impl<T> From<Few<T>> for VecDeque<T> {
     fn from(few: Few<T>) -> Self {
+        // without a queue there is none in it
         few.0.map(|items| *items).unwrap_or_default()
     }
 }
