@@ -166,6 +166,19 @@ async fn offsets_moved_by_hand_either_way_stop_with_both_positions_and_commit_no
 }
 
 #[tokio::test(start_paused = true)]
+async fn offsets_that_were_read_before_somebody_else_committed_are_read_again() {
+    let broker = committed().await;
+    let move_to = |offset| broker.tamper(|batches| batches.last_mut().unwrap().offsets.extend([(toy(), offset)]));
+    move_to(2);
+    broker.assign();
+    // another member of the same name commits before the changelog is read
+    move_to(3);
+    run(Toy::default(), &broker, Limits::default(), "base").await.unwrap();
+    assert_eq!(broker.alerts(), ["base:K0:0+1:100", "base:K1:2+3:100"]);
+    assert_eq!(broker.offsets(), [(toy(), 4)].into());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_of_an_unknown_version_stops_with_its_place() {
     let broker = committed().await;
     broker.tamper(|batches| {
