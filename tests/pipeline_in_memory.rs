@@ -466,3 +466,115 @@ async fn a_rebuilt_source_stops_a_drain_and_holds_a_daemon_in_its_place() {
     daemon.until.send(Until::Now).unwrap();
     daemon.task.await.unwrap().unwrap();
 }
+
+/// Both amounts of an account in one commit.
+fn pair(broker: &Broker, n: i64) {
+    for (partition, amount) in both().into_iter().zip([n, 1000]) {
+        broker.append(record(partition, n, u64::try_from(n).unwrap() + 1, &format!("K{n}"), amount));
+    }
+}
+
+/// A batch that is being committed, and another that was judged meanwhile.
+async fn two_batches(broker: &Broker, daemon: &Daemon) {
+    for n in [0, 1] {
+        pair(broker, n);
+        sleep(ms(600)).await;
+    }
+    assert_eq!(broker.batches(), []);
+    assert_eq!(*daemon.limits.asked.lock().unwrap(), [["K0".to_owned()], ["K1".to_owned()]]);
+}
+
+/// As long as a test looks at a commit in flight.
+const SLOW: Duration = Duration::from_secs(5);
+
+#[tokio::test(start_paused = true)]
+async fn while_a_batch_is_committed_the_next_is_judged_and_waits() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.delay_commits(SLOW);
+    two_batches(&broker, &daemon).await;
+    sleep(SLOW).await;
+    assert_eq!((broker.alerts(), broker.attempts()), (expected(1), 1));
+    sleep(SLOW).await;
+    assert_eq!(broker.alerts(), expected(2));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_fails_while_the_next_waits_is_repeated_before_it() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.delay_commits(SLOW);
+    broker.refuse(CommitError::Repeat("broker away".to_owned()));
+    two_batches(&broker, &daemon).await;
+    sleep(SLOW * 4).await;
+    assert_eq!((broker.alerts(), broker.attempts()), (expected(2), 3));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_batch_that_is_lost_goes_the_next_and_both_are_read_again() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.delay_commits(SLOW);
+    broker.refuse(CommitError::Lost("generation is over".to_owned()));
+    two_batches(&broker, &daemon).await;
+    sleep(SLOW * 4).await;
+    assert_eq!(broker.alerts(), expected(2));
+    assert_eq!(broker.offsets(), [(both()[0], 2), (both()[1], 2)].into());
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_go_when_the_batch_in_flight_is_durable_and_the_next_is_read_again() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.delay_commits(SLOW);
+    pair(&broker, 0);
+    sleep(ms(600)).await;
+    *daemon.limits.away.lock().unwrap() = true;
+    pair(&broker, 1);
+    sleep(ms(600)).await;
+    assert_eq!(broker.batches(), []);
+    broker.revoke().await.unwrap_err();
+    assert_eq!(broker.alerts(), expected(1));
+    *daemon.limits.away.lock().unwrap() = false;
+    broker.assign();
+    sleep(SLOW * 3).await;
+    assert_eq!(broker.alerts(), expected(2));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_in_flight_is_repeated_although_the_answers_for_the_next_are_away() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.delay_commits(SLOW);
+    broker.refuse(CommitError::Repeat("broker away".to_owned()));
+    pair(&broker, 0);
+    sleep(ms(600)).await;
+    *daemon.limits.away.lock().unwrap() = true;
+    pair(&broker, 1);
+    sleep(SLOW * 3).await;
+    assert_eq!(broker.alerts(), expected(1));
+    assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::LookupUnavailable("limits are away".to_owned())));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_two_seconds_in_all_for_a_batch_in_flight_and_the_answers_for_the_next() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.delay_commits(Duration::from_mins(1));
+    two_batches(&broker, &daemon).await;
+    let asked = tokio::time::Instant::now();
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+    assert_eq!(asked.elapsed().as_secs(), 2);
+    assert!(broker.closed());
+}

@@ -112,11 +112,15 @@ pub struct SourceError {
 
 /// Where a batch goes, and where state comes back from.
 pub trait Sink: Send {
-    /// Makes all of the batch durable, its offsets included, or none of it.
-    fn commit(&mut self, batch: &Arc<Batch>) -> impl Future<Output = Result<(), CommitError>> + Send;
+    /// Begins to make all of the batch durable, its offsets included, or none of it. One at a time: what became of an earlier
+    /// one that was not waited for is not told any more.
+    fn commit(&mut self, batch: &Arc<Batch>);
+
+    /// What became of it. Dropping the future loses nothing.
+    fn committed(&mut self) -> impl Future<Output = Result<(), CommitError>> + Send;
 
     /// Begins to read back what every committed batch wrote to the changelog partitions with the numbers of these. A
-    /// transaction that is under way there is waited for. An earlier restore that did not come to its end is forgotten.
+    /// transaction that is under way there is waited for, one of this sink's own included. An earlier restore that did not come to its end is forgotten.
     fn restore(&mut self, partitions: &BTreeSet<Partition>);
 
     /// What was read back since, in order within a partition; `None` at the end. Dropping the future loses nothing.

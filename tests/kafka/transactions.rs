@@ -74,6 +74,11 @@ async fn member(connection: &Connection, topics: &Topics) -> (KafkaSource, Kafka
     (source, sink)
 }
 
+async fn commit(sink: &mut KafkaSink, batch: &Arc<Batch>) -> Result<(), CommitError> {
+    sink.commit(batch);
+    sink.committed().await
+}
+
 fn bodies(records: &[OwnedRecord]) -> Vec<String> {
     records.iter().map(text).collect()
 }
@@ -104,7 +109,7 @@ async fn a_commit_whose_transaction_is_aborted_is_invisible_to_readers_of_commit
     let doomed = Arc::new(Batch { dead_letters: vec![letter], ..topics.batch("aborted", 1) });
     // which of the two the broker sees first is not ours to say; the other may then never be sent
     for _ in 0..20 {
-        let error = sink.commit(&doomed).await.unwrap_err();
+        let error = commit(&mut sink, &doomed).await.unwrap_err();
         assert!(matches!(error, CommitError::Stop { hint: Some(_), .. }), "{error}");
         if !stage.read(&topics.alerts, Isolation::Uncommitted).is_empty() {
             break;
@@ -115,7 +120,7 @@ async fn a_commit_whose_transaction_is_aborted_is_invisible_to_readers_of_commit
     assert_eq!(bodies(&stage.read(&topics.alerts, Isolation::Committed)), [""; 0]);
     assert_eq!(stage.committed("group", &topics.input), BTreeMap::new());
 
-    sink.commit(&Arc::new(topics.batch("committed", 1))).await.unwrap();
+    commit(&mut sink, &Arc::new(topics.batch("committed", 1))).await.unwrap();
     assert_eq!(bodies(&stage.read(&topics.alerts, Isolation::Committed)), ["committed"]);
     assert_eq!(stage.committed("group", &topics.input)[&0].0, 1);
     source.close().await;
@@ -128,19 +133,19 @@ async fn a_member_that_another_of_its_name_has_replaced_commits_nothing_more() {
     let topics = Topics::of(&stage);
     let connection = Connection { instance_id: Some("a".to_owned()), ..stage.connection("group") };
     let (_old_source, mut old_sink) = member(&connection, &topics).await;
-    old_sink.commit(&Arc::new(topics.batch("first", 1))).await.unwrap();
+    commit(&mut old_sink, &Arc::new(topics.batch("first", 1))).await.unwrap();
     let (mut source, mut sink) = member(&connection, &topics).await;
-    let error = old_sink.commit(&Arc::new(topics.batch("zombie", 2))).await.unwrap_err();
+    let error = commit(&mut old_sink, &Arc::new(topics.batch("zombie", 2))).await.unwrap_err();
     assert!(matches!(error, CommitError::Lost(_)), "{error}");
     assert_eq!(stage.committed("group", &topics.input)[&0].0, 1);
-    sink.commit(&Arc::new(topics.batch("second", 2))).await.unwrap();
+    commit(&mut sink, &Arc::new(topics.batch("second", 2))).await.unwrap();
     // its producer is a new one, which has taken the name from the other's; its membership is over all the same
-    let error = old_sink.commit(&Arc::new(topics.batch("zombie", 3))).await.unwrap_err();
+    let error = commit(&mut old_sink, &Arc::new(topics.batch("zombie", 3))).await.unwrap_err();
     assert!(matches!(error, CommitError::Lost(_)), "{error}");
     let third = Arc::new(topics.batch("third", 3));
-    let error = sink.commit(&third).await.unwrap_err();
+    let error = commit(&mut sink, &third).await.unwrap_err();
     assert!(matches!(error, CommitError::Repeat(_)), "{error}");
-    sink.commit(&third).await.unwrap();
+    commit(&mut sink, &third).await.unwrap();
     assert_eq!(bodies(&stage.read(&topics.alerts, Isolation::Committed)), ["first", "second", "third"]);
     assert_eq!(stage.committed("group", &topics.input)[&0].0, 3);
     source.close().await;
@@ -152,10 +157,10 @@ async fn committed_offsets_carry_the_tag_of_the_batch_by_which_a_commit_in_doubt
     let stage = Stage::new("tag");
     let topics = Topics::of(&stage);
     let (mut source, mut sink) = member(&stage.connection("group"), &topics).await;
-    sink.commit(&Arc::new(topics.batch("first", 1))).await.unwrap();
+    commit(&mut sink, &Arc::new(topics.batch("first", 1))).await.unwrap();
     let (offset, first) = stage.committed("group", &topics.input)[&0].clone();
     assert_eq!(offset, 1);
-    sink.commit(&Arc::new(topics.batch("second", 1))).await.unwrap();
+    commit(&mut sink, &Arc::new(topics.batch("second", 1))).await.unwrap();
     let (offset, second) = stage.committed("group", &topics.input)[&0].clone();
     assert_eq!(offset, 1, "the same offset again, as a batch of silence commits it");
     let process = format!("{}-", std::process::id());
@@ -249,11 +254,11 @@ async fn commit_in_doubt(stage: &Stage, proxy: &Proxy) {
     let connection = Connection { bootstrap_servers: proxy.bootstrap(), ..stage.connection("group") };
     let (mut source, mut sink) = member(&connection, &topics).await;
     let batch = Arc::new(topics.batch("once", 1));
-    let mut result = sink.commit(&batch).await;
+    let mut result = commit(&mut sink, &batch).await;
     assert!(matches!(result, Err(CommitError::Repeat(_))), "{result:?}");
     // the second time it is settled, unless the machine is very slow
     while matches!(result, Err(CommitError::Repeat(_))) {
-        result = sink.commit(&batch).await;
+        result = commit(&mut sink, &batch).await;
     }
     result.unwrap();
     assert_eq!(bodies(&stage.read(&topics.alerts, Isolation::Committed)), ["once"]);
@@ -276,7 +281,7 @@ async fn what_a_transaction_wrote_before_it_failed_does_not_stand_in_for_what_th
     }
     let (mut source, mut sink) = member(&connection, &topics).await;
     restore(&mut sink, &topics).await;
-    sink.commit(&Arc::new(topics.batch("first", 1))).await.unwrap();
+    commit(&mut sink, &Arc::new(topics.batch("first", 1))).await.unwrap();
 
     // the generation of which it is ends with the coming and going of another member
     let (mut other, rebalanced) = (KafkaSource::start(&stage.connection("group"), topics.subscription()).unwrap(), async {
@@ -289,11 +294,11 @@ async fn what_a_transaction_wrote_before_it_failed_does_not_stand_in_for_what_th
 
     proxy.lose(Loss::Answer(PRODUCE));
     let batch = Arc::new(topics.batch("second", 2));
-    let error = sink.commit(&batch).await.unwrap_err();
+    let error = commit(&mut sink, &batch).await.unwrap_err();
     assert!(proxy.has_lost() && matches!(error, CommitError::Lost(_)), "{error}");
     assert_eq!(bodies(&stage.read(&topics.alerts, Isolation::Uncommitted)), ["first", "second"], "the broker has it");
     restore(&mut sink, &topics).await;
-    sink.commit(&batch).await.unwrap();
+    commit(&mut sink, &batch).await.unwrap();
     assert_eq!(bodies(&stage.read(&topics.alerts, Isolation::Committed)), ["first", "second"]);
     source.close().await;
 }

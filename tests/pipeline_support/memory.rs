@@ -11,6 +11,7 @@ use tidewaiter::engine::ports::{
 };
 use tidewaiter::event::{Origin, Topic};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 /// The broker's side, shared by the ports and the test.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +38,8 @@ struct State {
     refusals: VecDeque<CommitError>,
     delay: Duration,
     attempts: usize,
+    /// What was given last, and when it is done.
+    in_flight: Option<(Arc<Batch>, Instant)>,
     /// What of the changelog is yet to be read back.
     restore: VecDeque<ChangelogRecord>,
     /// Why it cannot be.
@@ -235,17 +238,20 @@ impl Source for Broker {
 }
 
 impl Sink for Broker {
-    async fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
-        let delay = self.0.state.lock().unwrap().delay;
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
+    fn commit(&mut self, batch: &Arc<Batch>) {
+        self.state(|state| state.in_flight = Some((Arc::clone(batch), Instant::now() + state.delay)));
+    }
+
+    async fn committed(&mut self) -> Result<(), CommitError> {
+        let done = self.0.state.lock().unwrap().in_flight.as_ref().unwrap().1;
+        tokio::time::sleep_until(done).await;
         let mut state = self.0.state.lock().unwrap();
+        let (batch, _) = state.in_flight.take().unwrap();
         state.attempts += 1;
         match state.refusals.pop_front() {
             Some(error) => Err(error),
             None => {
-                state.batches.push(Batch::clone(batch));
+                state.batches.push(Batch::clone(&batch));
                 Ok(())
             }
         }

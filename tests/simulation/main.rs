@@ -58,7 +58,7 @@ async fn live(world: World, id: u64, seed: u64, until: watch::Receiver<Until>) {
         settings.max_changes = usize::try_from(1 + random.below(9)).unwrap();
         settings.max_age = Duration::from_millis(random.below(20));
         let member = Member::new(world.clone(), id, crash);
-        let ports = Ports { source: member.clone(), sink: member.clone(), lookup: member };
+        let ports = Ports { source: member.clone(), sink: member.sink(), lookup: member };
         let (_, rules) = watch::channel(Arc::new("base"));
         let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
         let pipeline = Pipeline::new(Arc::new(Toy::default()), settings, ports, clock, rules);

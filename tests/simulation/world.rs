@@ -1,6 +1,7 @@
 //! The broker, the group's coordinator and everything that can go wrong.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -234,7 +235,7 @@ impl Session {
     }
 }
 
-/// The ports of one life of a member.
+/// The source and the lookup of one life of a member.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     world: World,
@@ -242,9 +243,21 @@ pub(crate) struct Member {
     crash: Crash,
 }
 
+/// Its sink: does one thing at a time, whether or not anybody waits for it.
+pub(crate) struct MemberSink {
+    member: Member,
+    in_flight: Option<Pin<Box<dyn Future<Output = Result<(), CommitError>> + Send>>>,
+    /// The changelog partitions that are to be read.
+    wanted: Option<BTreeSet<i32>>,
+}
+
 impl Member {
     pub(crate) fn new(world: World, id: u64, crash: Crash) -> Self {
         Self { world, id, crash }
+    }
+
+    pub(crate) fn sink(&self) -> MemberSink {
+        MemberSink { member: self.clone(), in_flight: None, wanted: None }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Session) -> T) -> T {
@@ -353,8 +366,8 @@ enum Act {
     Refuse(CommitError),
 }
 
-impl Sink for Member {
-    async fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
+impl Member {
+    async fn transact(&self, batch: &Arc<Batch>) -> Result<(), CommitError> {
         self.step().await;
         let act = self.world.state(|state| {
             let session = &state.members[&self.id];
@@ -393,8 +406,8 @@ impl Sink for Member {
         Ok(())
     }
 
-    fn restore(&mut self, partitions: &BTreeSet<Partition>) {
-        let numbers: BTreeSet<i32> = partitions.iter().map(|partition| partition.partition).collect();
+    /// What is durable of the changelog now; batches are of this generation from here on.
+    fn read_back(&self, numbers: &BTreeSet<i32>) {
         self.world.state(|state| {
             let forgets = state.faults.is_some_and(|faults| faults.forgets_windows);
             let mut records = VecDeque::new();
@@ -410,10 +423,40 @@ impl Sink for Member {
             session.entered = session.generation;
         });
     }
+}
+
+impl Sink for MemberSink {
+    fn commit(&mut self, batch: &Arc<Batch>) {
+        let (member, batch) = (self.member.clone(), Arc::clone(batch));
+        let former = self.in_flight.take();
+        self.in_flight = Some(Box::pin(async move {
+            if let Some(former) = former {
+                former.await.ok();
+            }
+            member.transact(&batch).await
+        }));
+    }
+
+    async fn committed(&mut self) -> Result<(), CommitError> {
+        let result = self.in_flight.as_mut().unwrap().await;
+        self.in_flight = None;
+        result
+    }
+
+    fn restore(&mut self, partitions: &BTreeSet<Partition>) {
+        self.wanted = Some(partitions.iter().map(|partition| partition.partition).collect());
+    }
 
     async fn restored(&mut self) -> Result<Option<RestorePage>, ChangelogError> {
-        self.step().await;
-        Ok(self.with(|session| {
+        if let Some(abandoned) = &mut self.in_flight {
+            abandoned.await.ok();
+            self.in_flight = None;
+        }
+        if let Some(numbers) = self.wanted.take() {
+            self.member.read_back(&numbers);
+        }
+        self.member.step().await;
+        Ok(self.member.with(|session| {
             let take = session.restore.len().min(50);
             let records: Vec<_> = session.restore.drain(..take).collect();
             (!records.is_empty()).then_some(RestorePage { records, ..RestorePage::default() })

@@ -1,6 +1,8 @@
 //! Records of dbo.Transaction and dbo.Agreement, decoded: what a message means by its topic, its operation and its images.
 
-use super::event::{AgreementDelete, AgreementInsert, AgreementUpdate, ChangeKind, LendingChange, Position, TransactionInsert};
+use super::event::{
+    AgreementDelete, AgreementInsert, AgreementUpdate, ChangeKind, LendingChange, Position, TransactionInsert, is_money,
+};
 use super::rows::{self, AgreementForms, AgreementRow, AgreementTable, TransactionForms, TransactionRow, TransactionTable};
 use crate::event::bad::BadMessage;
 use crate::event::envelope::{Envelope, Op};
@@ -153,13 +155,17 @@ fn agreement<'a>(
             ChangeKind::AgreementInsert(AgreementInsert { after: after()?.keep(), key_changed })
         }
         Op::Update => {
-            let before = before()?;
-            ChangeKind::AgreementUpdate(AgreementUpdate {
-                balance_before: before.balance,
-                settled_before: before.settled,
-                after: after()?.keep(),
-                from_insert: false,
-            })
+            let (before, after) = (before()?, after()?);
+            if is_money([before.balance, after.balance], [before.settled, after.settled]) {
+                ChangeKind::AgreementUpdate(AgreementUpdate {
+                    balance_before: before.balance,
+                    settled_before: before.settled,
+                    after: after.keep(),
+                    from_insert: false,
+                })
+            } else {
+                ChangeKind::AgreementEdit { number: after.number }
+            }
         }
         Op::Delete => {
             let before = before()?;
@@ -223,6 +229,6 @@ fn row_key<'a>(kind: &'a ChangeKind, counter_bytes: &'a mut [u8; 8]) -> &'a [u8]
         ChangeKind::AgreementInsert(insert) => insert.after.number.as_bytes(),
         ChangeKind::AgreementUpdate(update) => update.after.number.as_bytes(),
         ChangeKind::AgreementDelete(delete) => delete.number.as_bytes(),
-        ChangeKind::Rename { number } => number.as_bytes(),
+        ChangeKind::AgreementEdit { number } | ChangeKind::Rename { number } => number.as_bytes(),
     }
 }

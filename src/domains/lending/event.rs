@@ -35,7 +35,12 @@ pub enum ChangeKind {
         counter: i64,
     },
     AgreementInsert(AgreementInsert),
+    /// One that changes the balance or settles the agreement.
     AgreementUpdate(AgreementUpdate),
+    /// An update that does neither: of its row nobody will ask more than whose it is.
+    AgreementEdit {
+        number: Key,
+    },
     /// Makes an insert of the same commit an update or a rename.
     AgreementDelete(AgreementDelete),
     /// An insert of Transaction that a delete of the same commit, or its header, shows to be a corrected row. Only staging
@@ -86,6 +91,15 @@ pub struct AgreementDelete {
     #[serde(with = "money::compact")]
     pub balance_before: Decimal,
     pub settled_before: bool,
+}
+
+/// Whether an update changes the balance or settles the agreement: what it was before, and what after.
+pub(super) fn is_money(balance: [Decimal; 2], settled: [bool; 2]) -> bool {
+    balance[0] != balance[1] || is_settlement(settled)
+}
+
+pub(super) fn is_settlement(settled: [bool; 2]) -> bool {
+    settled == [false, true]
 }
 
 /// A row of dbo.Agreement, without the personal data and without what no rule or alert asks for.

@@ -38,7 +38,9 @@ fn agreement(change: &LendingChange) -> Option<&Key> {
         ChangeKind::TransactionInsert(insert) => Some(&insert.agreement),
         ChangeKind::AgreementInsert(insert) => Some(&insert.after.number),
         ChangeKind::AgreementUpdate(update) => Some(&update.after.number),
-        ChangeKind::AgreementDelete(AgreementDelete { number, .. }) | ChangeKind::Rename { number } => Some(number),
+        ChangeKind::AgreementEdit { number }
+        | ChangeKind::AgreementDelete(AgreementDelete { number, .. })
+        | ChangeKind::Rename { number } => Some(number),
         ChangeKind::TransactionUpdate { .. } | ChangeKind::TransactionDelete { .. } | ChangeKind::Correction { .. } => None,
     }
 }

@@ -32,7 +32,7 @@ use crate::event::{ChangeEvent, Decoded, Record};
 use crate::time::Timestamp;
 use case::Case;
 use decode::Decoder;
-use event::{AgreementDelete, AgreementUpdate, ChangeKind, LendingChange};
+use event::{AgreementDelete, ChangeKind, LendingChange, is_settlement};
 use expected::{Answer, Question};
 use judge::Judgement;
 use settings::LendingRules;
@@ -105,8 +105,8 @@ impl Domain for Lending {
         Target::Nothing(match &change.kind {
             ChangeKind::TransactionInsert(insert) => return Target::Window(insert.agreement.clone()),
             ChangeKind::AgreementInsert(insert) => return Target::Window(insert.after.number.clone()),
-            ChangeKind::AgreementUpdate(update) if is_money(update) => return Target::Window(update.after.number.clone()),
-            ChangeKind::AgreementUpdate(_) => label::EDIT,
+            ChangeKind::AgreementUpdate(update) => return Target::Window(update.after.number.clone()),
+            ChangeKind::AgreementEdit { .. } => label::EDIT,
             ChangeKind::AgreementDelete(_) => label::AGREEMENT_DELETE,
             ChangeKind::Rename { .. } => label::RENAME,
             ChangeKind::TransactionUpdate { .. } => label::TRANSACTION_UPDATE,
@@ -124,10 +124,12 @@ impl Domain for Lending {
     fn outdates(&self, change: &LendingChange) -> Option<Key> {
         match &change.kind {
             ChangeKind::AgreementInsert(insert) => Some(insert.after.number.clone()),
-            ChangeKind::AgreementUpdate(update) if update.balance_before == update.after.balance || is_settlement(update) => {
+            ChangeKind::AgreementUpdate(update) if is_settlement([update.settled_before, update.after.settled]) => {
                 Some(update.after.number.clone())
             }
-            ChangeKind::AgreementDelete(AgreementDelete { number, .. }) | ChangeKind::Rename { number } => Some(number.clone()),
+            ChangeKind::AgreementEdit { number }
+            | ChangeKind::AgreementDelete(AgreementDelete { number, .. })
+            | ChangeKind::Rename { number } => Some(number.clone()),
             _ => None,
         }
     }
@@ -155,13 +157,4 @@ impl Domain for Lending {
     fn judge(&self, case: Case, answer: Option<&Answer>, rules: &LendingRules) -> Judgement {
         judge::judge(case, answer, rules)
     }
-}
-
-/// Whether an update changes the balance or settles the agreement.
-fn is_money(update: &AgreementUpdate) -> bool {
-    update.balance_before != update.after.balance || is_settlement(update)
-}
-
-fn is_settlement(update: &AgreementUpdate) -> bool {
-    !update.settled_before && update.after.settled
 }

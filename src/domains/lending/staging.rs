@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use compact_str::CompactString;
 
-use super::event::{AgreementDelete, AgreementInsert, AgreementUpdate, ChangeKind, LendingChange};
+use super::event::{AgreementDelete, AgreementInsert, AgreementUpdate, ChangeKind, LendingChange, is_money};
 use crate::engine::{Key, Partition};
 use crate::event::ChangeEvent;
 
@@ -25,6 +25,7 @@ pub(super) fn order(commit: &mut [Change]) {
             | ChangeKind::TransactionDelete { counter } => (0, *counter),
             ChangeKind::AgreementInsert(_)
             | ChangeKind::AgreementUpdate(_)
+            | ChangeKind::AgreementEdit { .. }
             | ChangeKind::AgreementDelete(_)
             | ChangeKind::Rename { .. } => (1, 0),
         });
@@ -102,12 +103,13 @@ fn fold(commit: &mut [Change]) {
             }
             ChangeKind::AgreementInsert(AgreementInsert { after, key_changed }) => {
                 if let Some(delete) = deletes.of_same_row(&after.number, partition, offset) {
-                    change.body.kind = ChangeKind::AgreementUpdate(AgreementUpdate {
-                        balance_before: delete.balance_before,
-                        settled_before: delete.settled_before,
-                        after: after.clone(),
-                        from_insert: true,
-                    });
+                    let (balance, settled) = (delete.balance_before, delete.settled_before);
+                    change.body.kind = if is_money([balance, after.balance], [settled, after.settled]) {
+                        let (balance_before, settled_before, after) = (balance, settled, after.clone());
+                        ChangeKind::AgreementUpdate(AgreementUpdate { balance_before, settled_before, after, from_insert: true })
+                    } else {
+                        ChangeKind::AgreementEdit { number: after.number.clone() }
+                    };
                 } else if *key_changed || deletes.renamed_from(after.customer_number.as_ref(), &after.number) {
                     change.body.kind = ChangeKind::Rename { number: after.number.clone() };
                 }

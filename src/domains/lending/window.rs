@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use self::few::Few;
 use super::case::{BalanceChange, Case, Correlation, FinalPayment, Movement, MovementCase, OpeningCase, SettlementCase};
-use super::event::{AgreementImage, AgreementInsert, AgreementUpdate, ChangeKind, ChangeRef, LendingChange, TransactionInsert};
+use super::event::{
+    AgreementImage, AgreementInsert, AgreementUpdate, ChangeKind, ChangeRef, LendingChange, TransactionInsert, is_settlement,
+};
 use super::settings::Class;
 use super::{Lending, label};
 use crate::engine::{Context, Sequence};
@@ -179,7 +181,7 @@ impl AgreementWindow {
         context: &mut LendingContext<'_>,
     ) {
         let after: Arc<AgreementImage> = Arc::from(update.after);
-        let settles = !update.settled_before && after.settled;
+        let settles = is_settlement([update.settled_before, after.settled]);
         let (sequence, stamp) = (context.sequence, context.stamp);
         if update.balance_before != after.balance {
             let balance_before = update.balance_before;

@@ -6,9 +6,10 @@
 //!            └─ max_idle: the merge goes on without a partition; max_silence: everything open is closed ┘
 //! ```
 //!
-//! What the engine has applied and the sink has not yet committed is one batch. It is repeated until it is committed; if
-//! the partitions go before that, the engine is thrown away with it, and whoever has the partitions next restores the
-//! state from the changelog and reads on from what was committed. Both are of one transaction, so they always agree.
+//! While the sink commits one batch, the next is judged; it is given to the sink when the former is durable. A batch is
+//! repeated until it is committed; if the partitions go before that, the engine is thrown away with it and with what it
+//! applied since, and whoever has the partitions next restores the state from the changelog and reads on from what was
+//! committed. Both are of one transaction, so they always agree.
 
 mod commit;
 mod error;
@@ -31,7 +32,7 @@ pub use self::observer::{Committed, Condition, Observer};
 pub use self::settings::{PipelineSettings, Until};
 pub use self::sharing::Scattered;
 
-use self::commit::Outcome;
+use self::commit::{InFlight, Outcome};
 use self::lane::{Lane, Silence};
 use self::settings::Backoff;
 use self::sharing::Sharing;
@@ -59,8 +60,10 @@ pub struct Pipeline<D: Domain, S, K, L> {
     inbox: VecDeque<OwnedRecord>,
     /// When to decode again after the schema registry did not answer.
     registry: Option<(Instant, Backoff)>,
-    /// What the last batches committed, by partition.
-    committed: BTreeMap<Partition, i64>,
+    /// The offsets of the last batches that the sink was given, by partition.
+    given: BTreeMap<Partition, i64>,
+    /// What the sink was given last and has not yet answered for.
+    in_flight: Option<InFlight<D>>,
     /// When the first record came that was not looked at yet.
     gathering: Option<Instant>,
     gathered: usize,
@@ -118,7 +121,8 @@ where
             lanes: BTreeMap::new(),
             inbox: VecDeque::new(),
             registry: None,
-            committed: BTreeMap::new(),
+            given: BTreeMap::new(),
+            in_flight: None,
             gathering: None,
             gathered: 0,
             patience: None,
@@ -146,8 +150,9 @@ where
     pub async fn run(mut self, until: watch::Receiver<Until>) -> Result<(), PipelineError> {
         let mut stop = Stop::new(until);
         let result = self.run_until(&mut stop).await;
+        let let_go = self.let_go(&mut stop).await;
         self.source.close().await;
-        result
+        result.and(let_go)
     }
 
     async fn run_until(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
@@ -162,12 +167,18 @@ where
             }
             let now = Instant::now();
             if self.batch_is_due(now) || until == Until::Drained {
-                match self.settle(stop).await? {
-                    Outcome::Abandoned => self.rewind(),
-                    Outcome::Done if until == Until::Drained && self.is_drained() => {
-                        return self.finish(stop).await;
+                let mut outcome = self.settle(stop).await?;
+                if let Outcome::Done = outcome
+                    && until == Until::Drained
+                    && self.is_drained()
+                {
+                    outcome = self.finish(stop).await?;
+                    if let Outcome::Done = outcome {
+                        return Ok(());
                     }
-                    Outcome::Done => {}
+                }
+                if let Outcome::Abandoned = outcome {
+                    self.rewind(stop).await?;
                 }
             }
             self.watch_silence(stop).await?;
@@ -177,7 +188,18 @@ where
             tokio::select! {
                 biased;
                 () = stop.changed() => {}
-                polled = self.source.poll(room) => self.take(polled?),
+                result = self.sink.committed(), if self.in_flight.is_some() => {
+                    if let Outcome::Abandoned = self.landed(result, stop).await? {
+                        self.rewind(stop).await?;
+                    }
+                }
+                polled = self.source.poll(room) => {
+                    let polled = polled?;
+                    if matches!(polled, Polled::Assigned(_) | Polled::Revoked(_)) {
+                        self.let_go(stop).await?;
+                    }
+                    self.take(polled);
+                }
                 () = until_instant(wake) => {}
             }
             if let Some(assigned) = self.assigned.take() {
@@ -238,9 +260,11 @@ where
     }
 
     /// Begins anew from what is committed.
-    fn rewind(&mut self) {
+    async fn rewind(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
+        self.let_go(stop).await?;
         self.reset();
         self.source.rewind();
+        Ok(())
     }
 
     /// Forgets everything that is not committed, and all state: it comes back from the changelog.
@@ -253,7 +277,8 @@ where
         self.lanes.clear();
         self.inbox.clear();
         self.registry = None;
-        self.committed.clear();
+        self.given.clear();
+        self.in_flight = None;
         self.gathering = None;
         self.gathered = 0;
         self.patience = None;
@@ -262,13 +287,14 @@ where
         self.enter(Condition::Unassigned);
     }
 
-    /// Applies everything that can be applied now, batch by batch.
+    /// Applies everything that can be applied now, batch by batch. The last one may be in flight still.
     async fn settle(&mut self, stop: &mut Stop) -> Result<Outcome, PipelineError> {
         self.gathering = None;
         self.gathered = 0;
         self.patience = None;
         self.decode();
         if let Some(scattered) = self.sharing.found.take() {
+            self.let_go(stop).await?;
             return self.refuse(scattered, stop);
         }
         // what waits for its schema is yet to be offered: the merge must not go on without it
@@ -408,10 +434,13 @@ where
     }
 
     /// Everything was consumed and nothing more comes: closes what is open.
-    async fn finish(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
+    async fn finish(&mut self, stop: &mut Stop) -> Result<Outcome, PipelineError> {
         let rules = Arc::clone(&self.rules.borrow_and_update());
         self.engine.close_all(&rules);
-        self.commit(&rules, stop).await.map(drop)
+        match self.commit(&rules, stop).await? {
+            Outcome::Done => self.land(stop).await,
+            Outcome::Abandoned => Ok(Outcome::Abandoned),
+        }
     }
 
     /// Closes what is open when no data has come for long.
@@ -425,7 +454,7 @@ where
         if self.silence.take(now, (self.settings.max_silence)(&rules)) {
             self.engine.close_all(&rules);
             if let Outcome::Abandoned = self.commit(&rules, stop).await? {
-                self.rewind();
+                self.rewind(stop).await?;
             }
         }
         Ok(())

@@ -56,8 +56,7 @@ where
             Err(error) if self.disagreed.as_ref() != Some(&error.detail) => {
                 tracing::warn!(%error, "offsets and changelog do not agree, reading both again");
                 self.disagreed = Some(error.detail);
-                self.rewind();
-                return Ok(());
+                return self.rewind(stop).await;
             }
             Err(error) => return Err(error.into()),
         };
@@ -83,7 +82,7 @@ where
                 self.gathering.get_or_insert_with(Instant::now);
             }
         }
-        self.committed = begin;
+        self.given = begin;
         self.silence.broken(Instant::now());
         self.enter(Condition::Running);
         Ok(())

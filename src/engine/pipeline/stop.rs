@@ -1,11 +1,11 @@
 //! When to stop, as the pipeline asks it at its various waits.
 
 use tokio::sync::watch;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use super::Until;
 
-/// For how long a shutdown lets a lookup or a commit in flight go on.
+/// For how long a shutdown lets lookups and commits in flight go on.
 const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -13,12 +13,14 @@ pub(super) struct Stop {
     until: watch::Receiver<Until>,
     /// What the pipeline has last acted on. A look in the middle of a batch is no act: it must not hide the change.
     known: Until,
+    /// When a wait first saw that the pipeline shall stop.
+    seen: Option<Instant>,
 }
 
 impl Stop {
     pub(super) fn new(until: watch::Receiver<Until>) -> Self {
         let known = *until.borrow();
-        Self { until, known }
+        Self { until, known, seen: None }
     }
 
     pub(super) fn until(&self) -> Until {
@@ -45,7 +47,8 @@ impl Stop {
     /// The pipeline was to stop a moment ago.
     pub(super) async fn overdue(&mut self) {
         self.wanted().await;
-        sleep(GRACE).await;
+        let seen = *self.seen.get_or_insert_with(Instant::now);
+        sleep_until(seen + GRACE).await;
     }
 
     async fn wait_for(&mut self, mut is_met: impl FnMut(Until) -> bool) {

@@ -37,6 +37,8 @@ pub struct Outputs {
 #[derive(Debug)]
 pub struct KafkaSink {
     jobs: mpsc::Sender<Job>,
+    /// What became of the batch that was sent last.
+    committed: Option<oneshot::Receiver<Result<(), CommitError>>>,
     restored: Option<Restored>,
 }
 
@@ -66,17 +68,24 @@ impl KafkaSink {
         };
         let spawned = thread::Builder::new().name("kafka-produce".to_owned()).spawn(work);
         spawned.map_err(|error| SourceError { detail: format!("cannot start the producer's thread: {error}"), hint: None })?;
-        Ok(Self { jobs, restored: None })
+        Ok(Self { jobs, committed: None, restored: None })
     }
 }
 
 impl Sink for KafkaSink {
-    async fn commit(&mut self, batch: &Arc<Batch>) -> Result<(), CommitError> {
-        let (reply, result) = oneshot::channel();
-        let sent = self.jobs.send(Job::Commit(Arc::clone(batch), reply));
+    fn commit(&mut self, batch: &Arc<Batch>) {
+        let (reply, committed) = oneshot::channel();
+        // if the thread is gone, its end of the channel says so
+        self.jobs.send(Job::Commit(Arc::clone(batch), reply)).ok();
+        self.committed = Some(committed);
+    }
+
+    async fn committed(&mut self) -> Result<(), CommitError> {
+        let Some(committed) = &mut self.committed else { return std::future::pending().await };
         let gone = || CommitError::Stop { detail: "the producer's thread ended".to_owned(), hint: None };
-        sent.map_err(|_| gone())?;
-        result.await.unwrap_or_else(|_| Err(gone()))
+        let result = committed.await.unwrap_or_else(|_| Err(gone()));
+        self.committed = None;
+        result
     }
 
     fn restore(&mut self, partitions: &BTreeSet<Partition>) {
