@@ -243,10 +243,12 @@ pub(crate) struct Member {
     crash: Crash,
 }
 
+type Transaction = dyn Future<Output = Result<(), CommitError>> + Send;
+
 /// Its sink: does one thing at a time, whether or not anybody waits for it.
 pub(crate) struct MemberSink {
     member: Member,
-    in_flight: Option<Pin<Box<dyn Future<Output = Result<(), CommitError>> + Send>>>,
+    in_flight: Option<Pin<Box<Transaction>>>,
     /// The changelog partitions that are to be read.
     wanted: Option<BTreeSet<i32>>,
 }

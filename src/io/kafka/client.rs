@@ -123,6 +123,8 @@ impl Connection {
             &[
                 ("compression.type", "lz4"),
                 ("linger.ms", "1"),
+                // what a transaction's calls are refused for is mostly that the broker is not done with the call before
+                ("retry.backoff.ms", "20"),
                 // a topic that is gone shows as such, before the transaction's time-out shows as another error
                 ("topic.metadata.propagation.max.ms", "3000"),
             ],

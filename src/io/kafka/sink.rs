@@ -234,8 +234,7 @@ impl Transactions {
             let membership = membership.ok_or(KafkaError::Canceled)?;
             offsets::send(producer, &offsets, &membership)
         };
-        retried(Step::Offsets, send_offsets)?;
-        failpoint!("offsets.after");
+        // before the offsets: the coordinator refuses them, for a tenth of a second, while it writes down the records' partitions
         flush(producer, OPERATION).map_err(Step::Flush.failed())?;
         if let Some(Refused { error, topic }) = producer.context().take_failure() {
             // a record that was purged fell with its transaction; the next call says why that fell
@@ -245,6 +244,8 @@ impl Transactions {
                 None => Failed { step: Step::Flush, error, topic: Some(topic) },
             });
         }
+        retried(Step::Offsets, send_offsets)?;
+        failpoint!("offsets.after");
         failpoint!("commit.before");
         // the request goes out within the call, which gives up waiting for the answer
         failpoint!("commit.sent", producer.commit_transaction(Duration::from_millis(1)));
