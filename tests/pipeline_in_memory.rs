@@ -325,6 +325,24 @@ async fn a_record_that_comes_within_max_idle_takes_its_place_in_commit_order_alt
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waited_long_enough_goes_on_in_one_batch_and_what_came_later_waits_for_its_own_time() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    for offset in 0..1000 {
+        broker.append(record(both()[0], offset, u64::try_from(offset).unwrap() + 1, &format!("K{}", offset / 2), 1));
+    }
+    sleep(ms(300)).await;
+    broker.append(record(both()[0], 1000, 1001, "late", 1));
+    broker.append(record(both()[0], 1001, 1002, "late", 1));
+    sleep(ms(300)).await;
+    assert_eq!((broker.alerts().len(), broker.attempts()), (500, 1));
+    sleep(ms(300)).await;
+    assert_eq!(broker.alerts().last().unwrap(), "base:late:1+1:100");
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_merge_never_outruns_a_partition_that_has_more_to_offer() {
     let broker = Broker::with(&both());
     broker.lag(both()[1], true);

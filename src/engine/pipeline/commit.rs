@@ -69,12 +69,7 @@ where
         if let Outcome::Abandoned = self.land(stop).await? {
             return Ok(Outcome::Abandoned);
         }
-        for (partition, offset) in &batch.offsets {
-            self.given.insert(*partition, *offset);
-            if let Some((_, lane)) = self.lanes.get_mut(partition) {
-                lane.consumed(*offset);
-            }
-        }
+        self.given.extend(batch.offsets.iter().map(|(partition, offset)| (*partition, *offset)));
         self.sink.commit(&batch);
         self.in_flight = Some(InFlight {
             batch,

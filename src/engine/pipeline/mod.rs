@@ -305,12 +305,16 @@ where
             }
             // one batch is judged by one set of rules
             let rules = Arc::clone(&self.rules.borrow_and_update());
-            let progress = self.engine.advance(&rules, self.settings.max_changes);
+            let progress = self.advance(&rules, self.settings.max_changes);
             let more = match &progress {
                 Progress::Busy => true,
                 Progress::Waiting(waiting) => self.pass_over(waiting, &rules, stop.until()),
                 Progress::Drained | Progress::Rebuilt(_) => false,
             };
+            if more && self.engine.pending() < self.settings.max_changes as u64 {
+                // commits are passed over a partition one by one: not each is worth a transaction
+                continue;
+            }
             if let Outcome::Abandoned = self.commit(&rules, stop).await? {
                 return Ok(Outcome::Abandoned);
             }
@@ -370,6 +374,17 @@ where
         }
     }
 
+    /// Applies, and tells the lanes what of theirs is gone.
+    fn advance(&mut self, rules: &D::Rules, limit: usize) -> Progress {
+        let progress = self.engine.advance(rules, limit);
+        for (partition, offset) in self.engine.consumed() {
+            if let Some((_, lane)) = self.lanes.get_mut(&partition) {
+                lane.consumed(offset);
+            }
+        }
+        progress
+    }
+
     /// Lets the merge go on without partitions for which the smallest commit has waited long enough. It goes on with what
     /// came that long ago, and no further: what came later waits for its own time.
     fn pass_over(&mut self, waiting: &[Slot], rules: &D::Rules, until: Until) -> bool {
@@ -393,7 +408,7 @@ where
         for slot in waiting {
             self.engine.set_idle(*slot, true);
         }
-        self.engine.advance(rules, if all_waited { self.settings.max_changes } else { 1 });
+        self.advance(rules, if all_waited { self.settings.max_changes } else { 1 });
         for slot in waiting {
             self.engine.set_idle(*slot, false);
         }
