@@ -71,7 +71,8 @@ async fn run<D: Domain>(
     let (_rules, rules) = watch::channel(Arc::new(rules));
     let ports = Ports { source: broker.clone(), sink: broker.clone(), lookup };
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
-    let settings = PipelineSettings::new(|_| Duration::from_hours(1));
+    // a batch for each, so that windows are written as each change leaves them
+    let settings = PipelineSettings { max_changes: 1, ..PipelineSettings::new(|_| Duration::from_hours(1)) };
     let task = tokio::spawn(Pipeline::new(Arc::new(domain), settings, ports, clock, rules).run(receiver));
     sleep(Duration::from_secs(5)).await;
     // it may have ended by itself

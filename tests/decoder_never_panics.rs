@@ -45,6 +45,7 @@ fn check(decoded: &Decoded<LendingChange>) {
                 ChangeKind::TransactionInsert(insert) => &insert.agreement,
                 ChangeKind::AgreementInsert(insert) => &insert.after.number,
                 ChangeKind::AgreementUpdate(update) => &update.after.number,
+                ChangeKind::AgreementEdit { number } => number,
                 ChangeKind::AgreementDelete(delete) => &delete.number,
                 _ => return,
             };

@@ -34,19 +34,31 @@ struct Daemon {
     toy: Arc<Toy>,
     limits: Limits,
     conditions: watch::Receiver<Vec<Condition>>,
+    /// How many were told of.
+    batches: watch::Receiver<usize>,
     task: JoinHandle<Result<(), PipelineError>>,
 }
 
-struct Conditions(watch::Sender<Vec<Condition>>);
+struct Onlooker {
+    conditions: watch::Sender<Vec<Condition>>,
+    batches: watch::Sender<usize>,
+}
 
-impl Observer<Toy> for Conditions {
+impl Observer<Toy> for Onlooker {
     fn condition(&mut self, condition: &Condition) {
-        self.0.send_modify(|seen| seen.push(condition.clone()));
+        self.conditions.send_modify(|seen| seen.push(condition.clone()));
     }
 
     fn committed(&mut self, batch: &Committed<'_, Toy>) {
         assert_eq!(batch.judgements.len(), batch.batch.alerts.len());
+        self.batches.send_modify(|batches| *batches += 1);
     }
+}
+
+fn onlooker() -> (Onlooker, (watch::Receiver<Vec<Condition>>, watch::Receiver<usize>)) {
+    let (conditions, batches) = (watch::Sender::default(), watch::Sender::default());
+    let seen = (conditions.subscribe(), batches.subscribe());
+    (Onlooker { conditions, batches }, seen)
 }
 
 fn settings() -> PipelineSettings<Toy> {
@@ -56,13 +68,13 @@ fn settings() -> PipelineSettings<Toy> {
 fn start(broker: &Broker, until: Until, settings: PipelineSettings<Toy>) -> Daemon {
     let (until, until_receiver) = watch::channel(until);
     let (rules, rules_receiver) = watch::channel(Arc::new("base"));
-    let (seen, conditions) = watch::channel(Vec::new());
+    let (onlooker, (conditions, batches)) = onlooker();
     let toy = Arc::new(Toy::default());
     let limits = Limits::default();
     let ports = Ports { source: broker.clone(), sink: broker.clone(), lookup: limits.clone() };
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
-    let pipeline = Pipeline::new(Arc::clone(&toy), settings, ports, clock, rules_receiver).observed_by(Conditions(seen));
-    Daemon { until, rules, toy, limits, conditions, task: tokio::spawn(pipeline.run(until_receiver)) }
+    let pipeline = Pipeline::new(Arc::clone(&toy), settings, ports, clock, rules_receiver).observed_by(onlooker);
+    Daemon { until, rules, toy, limits, conditions, batches, task: tokio::spawn(pipeline.run(until_receiver)) }
 }
 
 /// Two topics: an account's first amount on one, its second on the other, in later commits.
@@ -585,11 +597,79 @@ async fn a_batch_in_flight_is_repeated_although_the_answers_for_the_next_are_awa
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_in_flight_is_repeated_and_told_although_no_answer_comes_for_the_next() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.delay_commits(SLOW);
+    broker.refuse(CommitError::Repeat("broker away".to_owned()));
+    pair(&broker, 0);
+    sleep(ms(600)).await;
+    *daemon.limits.hang.lock().unwrap() = true;
+    pair(&broker, 1);
+    sleep(SLOW * 3).await;
+    assert_eq!((broker.alerts(), *daemon.batches.borrow()), (expected(1), 1));
+    assert!(daemon.conditions.borrow().contains(&Condition::SinkUnavailable("broker away".to_owned())));
+    assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::Running));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_in_flight_is_told_when_it_is_durable_although_no_answer_comes_for_the_next() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.delay_commits(SLOW);
+    pair(&broker, 0);
+    sleep(ms(600)).await;
+    *daemon.limits.hang.lock().unwrap() = true;
+    pair(&broker, 1);
+    sleep(SLOW).await;
+    assert_eq!(*daemon.batches.borrow(), 1);
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_that_are_lost_are_let_go_at_once_whatever_is_in_flight() {
+    let broker = Broker::with(&both());
+    let daemon = start(&broker, Until::Told, settings());
+    broker.delay_commits(SLOW);
+    pair(&broker, 0);
+    sleep(ms(600)).await;
+    let asked = tokio::time::Instant::now();
+    broker.lose_partitions().await.unwrap_err();
+    assert_eq!((asked.elapsed(), broker.batches().len()), (Duration::ZERO, 0));
+    broker.assign();
+    sleep(SLOW * 2).await;
+    assert_eq!(broker.alerts(), expected(1));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_before_a_rebuilt_source_says_so_although_the_batch_before_was_repeated() {
+    let broker = Broker::with(&both()[..1]);
+    broker.delay_commits(SLOW);
+    broker.refuse(CommitError::Repeat("broker away".to_owned()));
+    rebuilt(&broker);
+    let daemon = start(&broker, Until::Told, settings());
+    sleep(Duration::from_mins(2)).await;
+    assert!(daemon.conditions.borrow().contains(&Condition::SinkUnavailable("broker away".to_owned())));
+    assert!(matches!(daemon.conditions.borrow().last(), Some(Condition::RebuiltSource(_))));
+    daemon.until.send(Until::Now).unwrap();
+    daemon.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_two_seconds_in_all_for_a_batch_in_flight_and_the_answers_for_the_next() {
     let broker = Broker::with(&both());
     let daemon = start(&broker, Until::Told, settings());
     broker.delay_commits(Duration::from_mins(1));
-    two_batches(&broker, &daemon).await;
+    pair(&broker, 0);
+    sleep(ms(600)).await;
+    *daemon.limits.hang.lock().unwrap() = true;
+    pair(&broker, 1);
+    sleep(ms(600)).await;
     let asked = tokio::time::Instant::now();
     daemon.until.send(Until::Now).unwrap();
     daemon.task.await.unwrap().unwrap();

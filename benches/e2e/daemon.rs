@@ -27,11 +27,13 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    pub(crate) fn start(cluster: &Cluster, folder: &Path, book: &Path) -> Self {
+    /// With the rules of this file, or the shipped ones.
+    pub(crate) fn start(cluster: &Cluster, folder: &Path, book: &Path, rules: Option<&Path>) -> Self {
         let path = folder.join("tidewaiter.toml");
         let ops = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let rules = rules.map(|rules| format!("rules = \"{}\"\n", rules.display())).unwrap_or_default();
         let text = format!(
-            "[source]\nprefix = \"sentinel\"\ndatabase = \"SentinelMock\"\n[kafka]\nbootstrap_servers = \"{}\"\ngroup_id = \"{GROUP}\"\n\
+            "{rules}[source]\nprefix = \"sentinel\"\ndatabase = \"SentinelMock\"\n[kafka]\nbootstrap_servers = \"{}\"\ngroup_id = \"{GROUP}\"\n\
              [expected]\nprofiles = \"{}\"\n[ops]\nlisten = \"{ops}\"\n",
             cluster.bootstrap(),
             book.display()
@@ -94,6 +96,13 @@ impl Daemon {
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         Duration::from_millis(ticks * 10)
+    }
+
+    /// The most that was resident, as the kernel spells it.
+    pub(crate) fn most_memory(&self) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        most.expect("every process has one").trim().to_owned()
     }
 
     pub(crate) fn stop(mut self) {

@@ -11,6 +11,7 @@
 
 mod daemon;
 mod latency;
+mod restart;
 mod topics;
 #[path = "../workload/mod.rs"]
 mod workload;
@@ -33,6 +34,9 @@ struct Args {
     /// How long records are produced at each part of the highest rate.
     #[arg(long, default_value = "10")]
     seconds: u64,
+    /// Instead: how long a restart takes when so many movements wait for their balance change.
+    #[arg(long)]
+    movements: Option<usize>,
     /// Said by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -59,6 +63,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let book = folder.path().join("book.sqlite");
     workload::book::write(&book, AGREEMENTS as usize);
+    if let Some(movements) = args.movements {
+        return restart::measure(&cluster, folder.path(), &book, PARTITIONS, movements);
+    }
     let mix = Mix { agreements: AGREEMENTS, partitions: PARTITIONS, ..Mix::default() };
     let mut workload = Workload::new(mix);
     topics::create(cluster.bootstrap(), PARTITIONS);
@@ -79,7 +86,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
 
     // before and after, since a shared machine is not as fast from one minute to the next
     let before = count(cluster.bootstrap(), waiting as u64);
-    let daemon = Daemon::start(&cluster, folder.path(), &book);
+    let daemon = Daemon::start(&cluster, folder.path(), &book, None);
     let ours = daemon.catch_up(waiting as u64);
     let after = count(cluster.bootstrap(), waiting as u64);
     println!("| | records/s | processor time a record |\n|---|---|---|");
@@ -114,7 +121,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     daemon.stop();
 
     let bytes = topics::bytes(cluster.bootstrap(), &format!("{}.changelog", daemon::GROUP));
-    let daemon = Daemon::start(&cluster, folder.path(), &book);
+    let daemon = Daemon::start(&cluster, folder.path(), &book, None);
     println!("\nready {} ms after a restart, from a changelog of {bytes} bytes", daemon.is_ready_after().as_millis());
     daemon.stop();
     Ok(())

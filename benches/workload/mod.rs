@@ -67,6 +67,17 @@ impl Rates {
         movement_alone: 0,
         balance_alone: 0,
     };
+    /// Nothing but movements without an update of the balance.
+    pub(crate) const MOVEMENTS: Self = Self {
+        edit: 0,
+        overpayment: 0,
+        refund: 0,
+        opening: 0,
+        settlement: 0,
+        ignored: 0,
+        movement_alone: 1000,
+        balance_alone: 0,
+    };
     /// Nothing but payments that are matched.
     pub(crate) const PAYMENTS: Self =
         Self { edit: 0, overpayment: 0, refund: 0, opening: 0, settlement: 0, ignored: 0, movement_alone: 0, balance_alone: 0 };

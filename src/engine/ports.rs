@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::changelog::{ChangelogError, ChangelogRecord};
 use super::{DeadLetter, Partition};
@@ -116,11 +117,11 @@ pub trait Sink: Send {
     /// one that was not waited for is not told any more.
     fn commit(&mut self, batch: &Arc<Batch>);
 
-    /// What became of it. Dropping the future loses nothing.
-    fn committed(&mut self) -> impl Future<Output = Result<(), CommitError>> + Send;
+    /// Waits until that has ended. Dropping the future loses nothing.
+    fn committed(&mut self) -> impl Future<Output = Attempt> + Send;
 
     /// Begins to read back what every committed batch wrote to the changelog partitions with the numbers of these. A
-    /// transaction that is under way there is waited for, one of this sink's own included. An earlier restore that did not come to its end is forgotten.
+    /// transaction that is under way there is waited for, also one of this sink's own. An earlier restore that did not come to its end is forgotten.
     fn restore(&mut self, partitions: &BTreeSet<Partition>);
 
     /// What was read back since, in order within a partition; `None` at the end. Dropping the future loses nothing.
@@ -167,6 +168,20 @@ pub struct StateChange {
     pub partition: i32,
     pub key: String,
     pub value: Option<Vec<u8>>,
+}
+
+/// How it has ended to commit a batch, whenever that was asked for.
+#[derive(Debug)]
+pub struct Attempt {
+    pub result: Result<(), CommitError>,
+    pub ended: Instant,
+}
+
+impl From<Result<(), CommitError>> for Attempt {
+    /// It has ended just now.
+    fn from(result: Result<(), CommitError>) -> Self {
+        Self { result, ended: Instant::now() }
+    }
 }
 
 /// Why a batch was not committed. In every case none of it is durable.

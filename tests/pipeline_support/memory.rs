@@ -7,7 +7,8 @@ use std::time::Duration;
 use tidewaiter::engine::Partition;
 use tidewaiter::engine::changelog::{ChangelogError, ChangelogRecord};
 use tidewaiter::engine::ports::{
-    Batch, CommitError, OwnedRecord, Polled, RestorePage, Revocation, SharedInput, Sink, Source, SourceError, StateChange,
+    Attempt, Batch, CommitError, OwnedRecord, Polled, RestorePage, Revocation, SharedInput, Sink, Source, SourceError,
+    StateChange,
 };
 use tidewaiter::event::{Origin, Topic};
 use tokio::sync::{Notify, oneshot};
@@ -88,11 +89,20 @@ impl Broker {
 
     /// Takes all partitions away; the receiver resolves when the pipeline has let go.
     pub fn revoke(&self) -> oneshot::Receiver<()> {
+        self.take_away(false)
+    }
+
+    /// As [`Self::revoke`], but they are gone already.
+    pub fn lose_partitions(&self) -> oneshot::Receiver<()> {
+        self.take_away(true)
+    }
+
+    fn take_away(&self, lost: bool) -> oneshot::Receiver<()> {
         let (released, receiver) = oneshot::channel();
         self.state(|state| {
             let partitions = std::mem::take(&mut state.positions).into_keys().collect();
             state.revoking = true;
-            state.events.push_back(Polled::Revoked(Revocation { partitions, lost: false, released: Some(released) }));
+            state.events.push_back(Polled::Revoked(Revocation { partitions, lost, released: Some(released) }));
         });
         receiver
     }
@@ -185,6 +195,21 @@ impl State {
     }
 }
 
+impl State {
+    /// Ends what is in flight.
+    fn commit(&mut self) -> Result<(), CommitError> {
+        let (batch, _) = self.in_flight.take().unwrap();
+        self.attempts += 1;
+        match self.refusals.pop_front() {
+            Some(error) => Err(error),
+            None => {
+                self.batches.push(Batch::clone(&batch));
+                Ok(())
+            }
+        }
+    }
+}
+
 impl Source for Broker {
     async fn poll(&mut self, limit: usize) -> Result<Polled, SourceError> {
         loop {
@@ -242,22 +267,18 @@ impl Sink for Broker {
         self.state(|state| state.in_flight = Some((Arc::clone(batch), Instant::now() + state.delay)));
     }
 
-    async fn committed(&mut self) -> Result<(), CommitError> {
+    async fn committed(&mut self) -> Attempt {
         let done = self.0.state.lock().unwrap().in_flight.as_ref().unwrap().1;
         tokio::time::sleep_until(done).await;
-        let mut state = self.0.state.lock().unwrap();
-        let (batch, _) = state.in_flight.take().unwrap();
-        state.attempts += 1;
-        match state.refusals.pop_front() {
-            Some(error) => Err(error),
-            None => {
-                state.batches.push(Batch::clone(&batch));
-                Ok(())
-            }
-        }
+        let result = self.0.state.lock().unwrap().commit();
+        Attempt { result, ended: done }
     }
 
     fn restore(&mut self, partitions: &BTreeSet<Partition>) {
+        // one that nobody waited for happens all the same, or does not
+        if self.0.state.lock().unwrap().in_flight.is_some() {
+            self.0.state.lock().unwrap().commit().ok();
+        }
         let numbers: BTreeSet<i32> = partitions.iter().map(|partition| partition.partition).collect();
         self.state(|state| {
             let mut offsets: BTreeMap<i32, i64> = BTreeMap::new();

@@ -160,12 +160,17 @@ pub fn record(partition: Partition, offset: i64, commit: u64, account: &str, amo
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
     pub away: Arc<Mutex<bool>>,
+    /// No answer comes, good or bad.
+    pub hang: Arc<Mutex<bool>>,
     pub asked: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
 impl Lookup<String, i64> for Limits {
     async fn lookup(&self, questions: &[String]) -> Result<Vec<i64>, LookupError> {
         self.asked.lock().unwrap().push(questions.to_vec());
+        if *self.hang.lock().unwrap() {
+            std::future::pending::<()>().await;
+        }
         if *self.away.lock().unwrap() {
             return Err(LookupError::unavailable("limits are away"));
         }

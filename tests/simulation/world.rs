@@ -1,16 +1,18 @@
 //! The broker, the group's coordinator and everything that can go wrong.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tidewaiter::engine::Partition;
 use tidewaiter::engine::changelog::{ChangelogError, ChangelogRecord};
 use tidewaiter::engine::lookup::{Lookup, LookupError};
-use tidewaiter::engine::ports::{Batch, CommitError, OwnedRecord, Polled, RestorePage, Revocation, Sink, Source, SourceError};
+use tidewaiter::engine::ports::{
+    Attempt, Batch, CommitError, OwnedRecord, Polled, RestorePage, Revocation, Sink, Source, SourceError,
+};
 use tidewaiter::event::{Origin, Topic};
 use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::input::{Input, NUMBERS, Random};
@@ -243,12 +245,11 @@ pub(crate) struct Member {
     crash: Crash,
 }
 
-type Transaction = dyn Future<Output = Result<(), CommitError>> + Send;
-
 /// Its sink: does one thing at a time, whether or not anybody waits for it.
 pub(crate) struct MemberSink {
     member: Member,
-    in_flight: Option<Pin<Box<Transaction>>>,
+    /// Ends with the member.
+    in_flight: Option<JoinSet<Attempt>>,
     /// The changelog partitions that are to be read.
     wanted: Option<BTreeSet<i32>>,
 }
@@ -431,18 +432,19 @@ impl Sink for MemberSink {
     fn commit(&mut self, batch: &Arc<Batch>) {
         let (member, batch) = (self.member.clone(), Arc::clone(batch));
         let former = self.in_flight.take();
-        self.in_flight = Some(Box::pin(async move {
-            if let Some(former) = former {
-                former.await.ok();
+        self.in_flight = Some(JoinSet::new());
+        self.in_flight.as_mut().unwrap().spawn(async move {
+            if let Some(mut former) = former {
+                former.join_next().await;
             }
-            member.transact(&batch).await
-        }));
+            member.transact(&batch).await.into()
+        });
     }
 
-    async fn committed(&mut self) -> Result<(), CommitError> {
-        let result = self.in_flight.as_mut().unwrap().await;
+    async fn committed(&mut self) -> Attempt {
+        let attempt = self.in_flight.as_mut().unwrap().join_next().await.unwrap().unwrap();
         self.in_flight = None;
-        result
+        attempt
     }
 
     fn restore(&mut self, partitions: &BTreeSet<Partition>) {
@@ -451,7 +453,7 @@ impl Sink for MemberSink {
 
     async fn restored(&mut self) -> Result<Option<RestorePage>, ChangelogError> {
         if let Some(abandoned) = &mut self.in_flight {
-            abandoned.await.ok();
+            abandoned.join_next().await;
             self.in_flight = None;
         }
         if let Some(numbers) = self.wanted.take() {

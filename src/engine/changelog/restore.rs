@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use foldhash::HashMap;
 use serde::de::DeserializeOwned;
 
 use super::{CLOCK, POSITION, SEEN, VERSION, WINDOW};
@@ -52,8 +53,11 @@ pub(in crate::engine) const BEGIN_ANEW: &str = "to begin anew without what was o
 /// The last record of each key, as far as the changelog was read.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Rebuild {
-    latest: BTreeMap<(i32, Vec<u8>), (Origin, Vec<u8>)>,
+    /// By partition of the changelog, and key.
+    latest: BTreeMap<i32, Latest>,
 }
+
+type Latest = HashMap<Vec<u8>, (Origin, Vec<u8>)>;
 
 /// State as it was when the last batch was committed.
 #[derive(Debug)]
@@ -74,10 +78,11 @@ impl<D: Domain> Default for Restored<D> {
 impl Rebuild {
     pub(in crate::engine) fn take(&mut self, record: ChangelogRecord) {
         let ChangelogRecord { origin, key, value } = record;
-        let key = (origin.partition, key.unwrap_or_default());
+        let key = key.unwrap_or_default();
+        let latest = self.latest.entry(origin.partition).or_default();
         match value {
-            Some(value) => drop(self.latest.insert(key, (origin, value))),
-            None => drop(self.latest.remove(&key)),
+            Some(value) => drop(latest.insert(key, (origin, value))),
+            None => drop(latest.remove(&key)),
         }
     }
 
@@ -85,7 +90,10 @@ impl Rebuild {
         let mut restored = Restored::default();
         let mut positions: BTreeMap<Partition, (Origin, PositionRecord)> = BTreeMap::new();
         let mut pages: BTreeMap<Partition, BTreeMap<u32, PageRecord>> = BTreeMap::new();
-        for ((partition, key), (origin, value)) in self.latest {
+        let latest = self.latest.into_iter().flat_map(|(partition, latest)| {
+            latest.into_iter().map(move |(key, (origin, value))| (partition, key, origin, value))
+        });
+        for (partition, key, origin, value) in latest {
             let key = std::str::from_utf8(&key).map_err(|_| foreign(origin))?;
             if key == CLOCK {
                 restored.clocks.insert(partition, decode(VERSION, &value, origin)?);

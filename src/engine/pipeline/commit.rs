@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::settings::Backoff;
 use super::stop::Stop;
-use super::{Committed, Condition, Pipeline, PipelineError, meter};
+use super::{Committed, Condition, Observer, Pipeline, PipelineError, meter};
 use crate::engine::alert::Judged;
 use crate::engine::judging::Asked;
-use crate::engine::lookup::{Fate, Lookup};
-use crate::engine::ports::{Alert, Batch, CommitError, Sink, Source};
-use crate::engine::{Counts, Domain, Partition};
+use crate::engine::lookup::{Fate, Lookup, LookupError};
+use crate::engine::ports::{Alert, Attempt, Batch, CommitError, Sink, Source};
+use crate::engine::{Counts, Domain, Partition, StateStore};
 use crate::time::Timestamp;
 
 /// What became of a batch.
@@ -33,9 +34,11 @@ pub(super) struct InFlight<D: Domain> {
     records: u64,
     stream_time: Option<Timestamp>,
     /// When its judgement began.
-    begun: Instant,
+    begun_at: Instant,
     /// When the sink was given it last.
-    given: Instant,
+    given_at: Instant,
+    /// How that has ended, until it is acted on.
+    ended: Option<Attempt>,
 }
 
 impl<D, S, K, L> Pipeline<D, S, K, L>
@@ -48,7 +51,7 @@ where
 {
     /// Judges what the engine gave, and gives it to the sink once that is done with the batch before.
     pub(super) async fn commit(&mut self, rules: &D::Rules, stop: &mut Stop) -> Result<Outcome, PipelineError> {
-        let begun = Instant::now();
+        let begun_at = Instant::now();
         let output = self.engine.take_output();
         // what closes without being judged is to be written down all the same
         if output.records == 0 && output.cases.is_empty() && !self.engine.has_changes() {
@@ -58,7 +61,7 @@ where
         let Some(judgements) = self.judge(output.cases, rules, stop).await? else { return Ok(Outcome::Abandoned) };
         let consumed: BTreeMap<_, _> = self.engine.consumed().collect();
         let moved: BTreeMap<_, _> =
-            consumed.iter().filter(|(key, at)| self.given.get(*key) != Some(*at)).map(|(key, at)| (*key, *at)).collect();
+            consumed.iter().filter(|(key, at)| self.written.get(*key) != Some(*at)).map(|(key, at)| (*key, *at)).collect();
         let batch = Arc::new(Batch {
             alerts: self.publish(&judgements),
             dead_letters: output.dead_letters,
@@ -66,10 +69,15 @@ where
             // a batch that moves nothing, such as one of silence, names all positions again
             offsets: if moved.is_empty() { consumed } else { moved },
         });
-        if let Outcome::Abandoned = self.land(stop).await? {
-            return Ok(Outcome::Abandoned);
+        if self.in_flight.is_some() {
+            if let Outcome::Abandoned = self.land(stop).await? {
+                return Ok(Outcome::Abandoned);
+            }
+            if !self.is_wanted(stop).await {
+                return Ok(Outcome::Abandoned);
+            }
         }
-        self.given.extend(batch.offsets.iter().map(|(partition, offset)| (*partition, *offset)));
+        self.written.extend(batch.offsets.iter().map(|(partition, offset)| (*partition, *offset)));
         self.sink.commit(&batch);
         self.in_flight = Some(InFlight {
             batch,
@@ -77,119 +85,110 @@ where
             counts: output.counts,
             records: output.records,
             stream_time: self.engine.stream_time(),
-            begun,
-            given: Instant::now(),
+            begun_at,
+            given_at: Instant::now(),
+            ended: None,
         });
+        let bytes = self.lanes.values().map(|(_, lane)| lane.bytes()).sum();
+        meter::state(self.engine.store().len(), self.lanes.len(), bytes);
         Ok(Outcome::Done)
     }
 
-    /// Waits until the batch in flight is durable, if there is one.
+    /// Whether another batch is to be begun: not when partitions go, or all shall stop.
+    async fn is_wanted(&mut self, stop: &mut Stop) -> bool {
+        tokio::select! {
+            biased;
+            () = self.source.revoking() => false,
+            () = stop.wanted() => false,
+            () = std::future::ready(()) => true,
+        }
+    }
+
+    /// Takes note that the attempt under way has ended.
+    pub(super) fn note(&mut self, ended: Attempt) {
+        let in_flight = self.in_flight.as_mut().expect("only what is in flight comes to an end");
+        in_flight.ended = Some(ended);
+    }
+
+    /// Waits until the batch in flight is durable, if there is one, and has the sink repeat it until it is.
     pub(super) async fn land(&mut self, stop: &mut Stop) -> Result<Outcome, PipelineError> {
-        if self.in_flight.is_none() {
-            return Ok(Outcome::Done);
-        }
-        match self.attempted(stop).await {
-            Some(result) => self.landed(result, stop).await,
-            None => Ok(Outcome::Abandoned),
-        }
-    }
-
-    /// Waits for no more than the attempt that is under way: the partitions are gone, or will be.
-    pub(super) async fn let_go(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
-        if self.in_flight.is_some()
-            && let Some(result) = self.attempted(stop).await
-        {
-            self.conclude(result)?;
-            self.in_flight = None;
-        }
-        Ok(())
-    }
-
-    /// Takes what became of an attempt, and makes others until one succeeds.
-    pub(super) async fn landed(
-        &mut self,
-        mut result: Result<(), CommitError>,
-        stop: &mut Stop,
-    ) -> Result<Outcome, PipelineError> {
         let mut backoff = Backoff::default();
-        loop {
-            if let Some(outcome) = self.conclude(result)? {
-                return Ok(outcome);
-            }
+        while let Some(in_flight) = &mut self.in_flight {
+            let ended = tokio::select! {
+                biased;
+                ended = end(in_flight, &mut self.sink) => ended,
+                // whether it happened, the next member finds out: state and offsets are of one transaction
+                () = stop.overdue() => {
+                    self.in_flight = None;
+                    return Ok(Outcome::Abandoned);
+                }
+            };
+            meter::commit_took(ended.ended - in_flight.given_at);
+            let why = match ended.result {
+                Ok(()) => {
+                    self.tell(ended.ended);
+                    if matches!(self.condition, Condition::SinkUnavailable(_)) {
+                        self.resume();
+                    }
+                    break;
+                }
+                Err(CommitError::Repeat(why)) => why,
+                Err(CommitError::Lost(why)) => {
+                    tracing::warn!(why, "batch abandoned: its partitions are gone");
+                    self.in_flight = None;
+                    return Ok(Outcome::Abandoned);
+                }
+                Err(stop @ CommitError::Stop { .. }) => {
+                    self.in_flight = None;
+                    return Err(stop.into());
+                }
+            };
+            tracing::warn!(why, "batch not committed, repeating it");
+            meter::repeated();
+            self.enter(Condition::SinkUnavailable(why));
             if !backoff.wait(&mut self.source, stop).await {
                 self.in_flight = None;
                 return Ok(Outcome::Abandoned);
             }
-            if let Some(in_flight) = &mut self.in_flight {
-                in_flight.given = Instant::now();
-                self.sink.commit(&in_flight.batch);
-            }
-            result = match self.attempted(stop).await {
-                Some(result) => result,
-                None => return Ok(Outcome::Abandoned),
-            };
+            let in_flight = self.in_flight.as_mut().expect("it is repeated");
+            in_flight.given_at = Instant::now();
+            self.sink.commit(&in_flight.batch);
         }
+        Ok(Outcome::Done)
     }
 
-    /// What became of the attempt under way; `None` if a shutdown did not want to wait for it. Whether it happened, the next
-    /// member finds out: state and offsets are of one transaction.
-    async fn attempted(&mut self, stop: &mut Stop) -> Option<Result<(), CommitError>> {
-        tokio::select! {
+    /// Waits so long for the attempt that is under way, and for no other: the partitions go, or are gone.
+    pub(super) async fn let_go(&mut self, within: Duration, stop: &mut Stop) -> Result<(), PipelineError> {
+        let Some(in_flight) = &mut self.in_flight else { return Ok(()) };
+        let ended = tokio::select! {
             biased;
-            result = self.sink.committed() => Some(result),
-            () = stop.overdue() => {
-                self.in_flight = None;
-                None
+            ended = timeout(within, end(in_flight, &mut self.sink)) => ended.ok(),
+            () = stop.overdue() => None,
+        };
+        let result = match ended {
+            Some(Attempt { result: Ok(()), ended }) => {
+                meter::commit_took(ended - in_flight.given_at);
+                self.tell(ended);
+                Ok(())
             }
-        }
+            Some(Attempt { result: Err(stop @ CommitError::Stop { .. }), .. }) => Err(stop.into()),
+            Some(Attempt { result: Err(error), .. }) => {
+                tracing::warn!(%error, "batch abandoned: its partitions go");
+                Ok(())
+            }
+            None => {
+                tracing::warn!("batch abandoned: its partitions go, and it is not known whether it was committed");
+                Ok(())
+            }
+        };
+        self.in_flight = None;
+        result
     }
 
-    /// Tells of an attempt. `None` if the batch is to be given to the sink again.
-    fn conclude(&mut self, result: Result<(), CommitError>) -> Result<Option<Outcome>, PipelineError> {
-        let Some(in_flight) = self.in_flight.take() else { return Ok(Some(Outcome::Done)) };
-        meter::commit_took(in_flight.given.elapsed());
-        match result {
-            Ok(()) => {
-                self.tell(&in_flight);
-                Ok(Some(Outcome::Done))
-            }
-            Err(CommitError::Repeat(why)) => {
-                tracing::warn!(why, "batch not committed, repeating it");
-                meter::repeated();
-                self.in_flight = Some(in_flight);
-                self.enter(Condition::SinkUnavailable(why));
-                Ok(None)
-            }
-            Err(CommitError::Lost(why)) => {
-                tracing::warn!(why, "batch abandoned: its partitions are gone");
-                Ok(Some(Outcome::Abandoned))
-            }
-            Err(stop @ CommitError::Stop { .. }) => Err(stop.into()),
-        }
-    }
-
-    /// The batch is durable.
-    fn tell(&mut self, in_flight: &InFlight<D>) {
-        let InFlight { batch, judgements, counts, records, stream_time, begun, .. } = in_flight;
-        let store = self.engine.store();
-        let committed = Committed { batch, judgements, counts, records: *records, stream_time: *stream_time, store };
-        tracing::debug!(
-            records,
-            alerts = batch.alerts.len(),
-            dead_letters = batch.dead_letters.len(),
-            changelog = batch.changelog.len(),
-            offsets = %Offsets(&batch.offsets),
-            took = ?begun.elapsed(),
-            "batch committed"
-        );
-        meter::batch_took(begun.elapsed());
-        meter::committed(&committed);
-        let bytes = self.lanes.values().map(|(_, lane)| lane.bytes()).sum();
-        meter::state(store.len(), self.lanes.len(), bytes);
-        self.observer.committed(&committed);
-        if matches!(self.condition, Condition::SinkUnavailable(_)) {
-            self.enter(Condition::Running);
-        }
+    /// The batch in flight is durable.
+    fn tell(&mut self, at: Instant) {
+        let in_flight = self.in_flight.take().expect("it was in flight");
+        in_flight.tell(at, self.engine.store(), &mut *self.observer);
     }
 
     /// Asks until it is answered, then judges. `None` if the batch is not wanted any more.
@@ -206,18 +205,20 @@ where
                 break Vec::new();
             }
             let start = Instant::now();
-            let answered = tokio::select! {
-                biased;
-                answered = self.lookup.lookup(&asked.questions) => answered,
-                () = self.source.revoking() => return Ok(None),
-                () = stop.overdue() => return Ok(None),
+            let Some(answered) = self.ask(&asked.questions, stop).await else { return Ok(None) };
+            let answered = match answered {
+                Asking::Answered(answered) => answered,
+                // the batch before does not wait for this one's answers
+                Asking::Failing => match self.land(stop).await? {
+                    Outcome::Done => continue,
+                    Outcome::Abandoned => return Ok(None),
+                },
             };
             meter::lookup_took(start.elapsed(), answered.is_ok());
             match answered {
                 Ok(answers) => break answers,
                 Err(error) if error.fate == Fate::Stop => return Err(error.into()),
                 Err(error) => {
-                    // the batch before does not wait for this one's answers
                     if let Outcome::Abandoned = self.land(stop).await? {
                         return Ok(None);
                     }
@@ -230,10 +231,33 @@ where
             }
         };
         if matches!(self.condition, Condition::LookupUnavailable(_)) {
-            self.enter(Condition::Running);
+            self.resume();
         }
         asked.check(&answers)?;
         Ok(Some(asked.judge(&*self.domain, cases, &answers, rules)))
+    }
+
+    /// Asks once, and looks after the batch in flight meanwhile. `None` if the batch is not wanted any more.
+    async fn ask(&mut self, questions: &[D::Question], stop: &mut Stop) -> Option<Asking<D::Answer>> {
+        let Self { lookup, sink, source, in_flight, engine, observer, .. } = self;
+        let mut asking = pin!(lookup.lookup(questions));
+        loop {
+            tokio::select! {
+                biased;
+                answered = &mut asking => return Some(Asking::Answered(answered)),
+                ended = sink.committed(), if in_flight.as_ref().is_some_and(|in_flight| in_flight.ended.is_none()) => {
+                    if ended.result.is_err() {
+                        in_flight.as_mut().expect("just seen").ended = Some(ended);
+                        return Some(Asking::Failing);
+                    }
+                    let in_flight = in_flight.take().expect("just seen");
+                    meter::commit_took(ended.ended - in_flight.given_at);
+                    in_flight.tell(ended.ended, engine.store(), &mut **observer);
+                }
+                () = source.revoking() => return None,
+                () = stop.overdue() => return None,
+            }
+        }
     }
 
     fn publish(&self, judgements: &[D::Judgement]) -> Vec<Alert> {
@@ -245,6 +269,42 @@ where
             });
         }
         alerts
+    }
+}
+
+/// How asking came to an end.
+enum Asking<A> {
+    Answered(Result<Vec<A>, LookupError>),
+    /// The batch in flight was not committed.
+    Failing,
+}
+
+/// How the attempt under way ends.
+async fn end<D: Domain>(in_flight: &mut InFlight<D>, sink: &mut impl Sink) -> Attempt {
+    match in_flight.ended.take() {
+        Some(ended) => ended,
+        None => sink.committed().await,
+    }
+}
+
+impl<D: Domain> InFlight<D> {
+    /// It is durable since `at`.
+    fn tell(self, at: Instant, store: &Arc<StateStore<D::Window>>, observer: &mut dyn Observer<D>) {
+        let Self { batch, judgements, counts, records, stream_time, begun_at, .. } = self;
+        let took = at - begun_at;
+        tracing::debug!(
+            records,
+            alerts = batch.alerts.len(),
+            dead_letters = batch.dead_letters.len(),
+            changelog = batch.changelog.len(),
+            offsets = %Offsets(&batch.offsets),
+            ?took,
+            "batch committed"
+        );
+        meter::batch_took(took);
+        let committed = Committed { batch: &batch, judgements: &judgements, counts: &counts, records, stream_time, store };
+        meter::committed(&committed);
+        observer.committed(&committed);
     }
 }
 

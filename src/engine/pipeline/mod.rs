@@ -1,4 +1,4 @@
-//! The async loop around the engine: one batch at a time, each all or nothing.
+//! The async loop around the engine: batch by batch, each all or nothing.
 //!
 //! ```text
 //!            ┌────────────────────────── while anything can be taken ──────────────────────────┐
@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Duration, Instant, sleep_until};
 
 pub use self::error::PipelineError;
 pub use self::observer::{Committed, Condition, Observer};
@@ -36,7 +36,7 @@ use self::commit::{InFlight, Outcome};
 use self::lane::{Lane, Silence};
 use self::settings::Backoff;
 use self::sharing::Sharing;
-use self::stop::Stop;
+use self::stop::{GRACE, Stop};
 use super::alert::Judged;
 use super::lookup::Lookup;
 use super::ports::{OwnedRecord, Polled, Revocation, Sink, Source};
@@ -58,10 +58,10 @@ pub struct Pipeline<D: Domain, S, K, L> {
     lanes: BTreeMap<Partition, (Slot, Lane)>,
     /// Polled and not yet decoded.
     inbox: VecDeque<OwnedRecord>,
-    /// When to decode again after the schema registry did not answer.
-    registry: Option<(Instant, Backoff)>,
+    /// The schema registry did not answer.
+    registry: Option<Away>,
     /// The offsets of the last batches that the sink was given, by partition.
-    given: BTreeMap<Partition, i64>,
+    written: BTreeMap<Partition, i64>,
     /// What the sink was given last and has not yet answered for.
     in_flight: Option<InFlight<D>>,
     /// When the first record came that was not looked at yet.
@@ -77,6 +77,14 @@ pub struct Pipeline<D: Domain, S, K, L> {
     /// In what the group's offsets and the changelog did not agree when they were last read.
     disagreed: Option<String>,
     sharing: Sharing,
+}
+
+/// The schema registry, while it does not answer.
+struct Away {
+    again_at: Instant,
+    backoff: Backoff,
+    /// `None` while it has only just been asked.
+    why: Option<String>,
 }
 
 /// What stands behind the ports.
@@ -121,7 +129,7 @@ where
             lanes: BTreeMap::new(),
             inbox: VecDeque::new(),
             registry: None,
-            given: BTreeMap::new(),
+            written: BTreeMap::new(),
             in_flight: None,
             gathering: None,
             gathered: 0,
@@ -150,7 +158,7 @@ where
     pub async fn run(mut self, until: watch::Receiver<Until>) -> Result<(), PipelineError> {
         let mut stop = Stop::new(until);
         let result = self.run_until(&mut stop).await;
-        let let_go = self.let_go(&mut stop).await;
+        let let_go = self.let_go(GRACE, &mut stop).await;
         self.source.close().await;
         result.and(let_go)
     }
@@ -188,15 +196,19 @@ where
             tokio::select! {
                 biased;
                 () = stop.changed() => {}
-                result = self.sink.committed(), if self.in_flight.is_some() => {
-                    if let Outcome::Abandoned = self.landed(result, stop).await? {
+                ended = self.sink.committed(), if self.in_flight.is_some() => {
+                    self.note(ended);
+                    if let Outcome::Abandoned = self.land(stop).await? {
                         self.rewind(stop).await?;
                     }
                 }
                 polled = self.source.poll(room) => {
                     let polled = polled?;
-                    if matches!(polled, Polled::Assigned(_) | Polled::Revoked(_)) {
-                        self.let_go(stop).await?;
+                    match polled {
+                        // nothing can be committed for them any more
+                        Polled::Revoked(Revocation { lost: true, .. }) => self.let_go(Duration::ZERO, stop).await?,
+                        Polled::Revoked(_) | Polled::Assigned(_) => self.let_go(Duration::MAX, stop).await?,
+                        _ => {}
                     }
                     self.take(polled);
                 }
@@ -211,7 +223,7 @@ where
     /// Whether enough was gathered, or for long enough, or a wait of the merge is over.
     fn batch_is_due(&self, now: Instant) -> bool {
         let gathered = self.gathering.is_some_and(|since| now >= since + self.settings.max_age);
-        let retried = self.registry.as_ref().is_some_and(|(at, _)| now >= *at);
+        let retried = self.registry.as_ref().is_some_and(|away| now >= away.again_at);
         let waited = self.patience.is_some_and(|over| now >= over);
         gathered || retried || waited || self.gathered >= self.settings.max_records
     }
@@ -220,7 +232,7 @@ where
     fn wake(&self) -> Option<Instant> {
         let limit = (self.settings.max_silence)(&self.rules.borrow());
         let batch = self.gathering.map(|since| since + self.settings.max_age);
-        let registry = self.registry.as_ref().map(|(at, _)| *at);
+        let registry = self.registry.as_ref().map(|away| away.again_at);
         [batch, registry, self.patience, self.silence.due(limit)].into_iter().flatten().min()
     }
 
@@ -261,7 +273,7 @@ where
 
     /// Begins anew from what is committed.
     async fn rewind(&mut self, stop: &mut Stop) -> Result<(), PipelineError> {
-        self.let_go(stop).await?;
+        self.let_go(Duration::MAX, stop).await?;
         self.reset();
         self.source.rewind();
         Ok(())
@@ -277,7 +289,7 @@ where
         self.lanes.clear();
         self.inbox.clear();
         self.registry = None;
-        self.given.clear();
+        self.written.clear();
         self.in_flight = None;
         self.gathering = None;
         self.gathered = 0;
@@ -294,24 +306,24 @@ where
         self.patience = None;
         self.decode();
         if let Some(scattered) = self.sharing.found.take() {
-            self.let_go(stop).await?;
+            self.let_go(Duration::MAX, stop).await?;
             return self.refuse(scattered, stop);
         }
         // what waits for its schema is yet to be offered: the merge must not go on without it
         let undecoded: BTreeSet<_> = self.inbox.iter().map(|record| Partition::from(record.origin)).collect();
+        // one batch is judged by one set of rules
+        let mut rules = Arc::clone(&self.rules.borrow_and_update());
         loop {
             for (partition, (_, lane)) in &mut self.lanes {
                 lane.at_end = self.source.at_end(*partition) && !undecoded.contains(partition);
             }
-            // one batch is judged by one set of rules
-            let rules = Arc::clone(&self.rules.borrow_and_update());
-            let progress = self.advance(&rules, self.settings.max_changes);
+            let progress = self.advance(&rules);
             let more = match &progress {
                 Progress::Busy => true,
                 Progress::Waiting(waiting) => self.pass_over(waiting, &rules, stop.until()),
                 Progress::Drained | Progress::Rebuilt(_) => false,
             };
-            if more && self.engine.pending() < self.settings.max_changes as u64 {
+            if more && self.room() > 0 {
                 // commits are passed over a partition one by one: not each is worth a transaction
                 continue;
             }
@@ -325,6 +337,7 @@ where
             if !more || stop.until() == Until::Now {
                 return Ok(Outcome::Done);
             }
+            rules = Arc::clone(&self.rules.borrow_and_update());
         }
     }
 
@@ -355,12 +368,14 @@ where
                         // what was waited for before came: this is a wait of its own
                         self.registry = None;
                     }
-                    let (at, backoff) = self.registry.get_or_insert_with(|| (now, Backoff::default()));
-                    *at = now + backoff.next();
+                    let away =
+                        self.registry.get_or_insert_with(|| Away { again_at: now, backoff: Backoff::default(), why: None });
+                    away.again_at = now + away.backoff.next();
                     // a schema that was only just asked for is no trouble
                     if !matches!(error, RegistryError::Pending { .. }) {
                         tracing::warn!(%error, "schema registry unavailable, decoding waits");
-                        self.enter(Condition::RegistryUnavailable(error.to_string()));
+                        away.why = Some(error.to_string());
+                        self.resume();
                     }
                     return;
                 }
@@ -370,12 +385,22 @@ where
             self.engine.push(*slot, record.origin.offset, entry);
         }
         if self.registry.take().is_some() {
-            self.enter(Condition::Running);
+            self.resume();
         }
     }
 
+    /// How many changes the batch in hand has room for.
+    fn room(&self) -> usize {
+        usize::try_from(self.engine.pending()).map_or(0, |pending| self.settings.max_changes.saturating_sub(pending))
+    }
+
+    /// Applies what the batch in hand has room for.
+    fn advance(&mut self, rules: &D::Rules) -> Progress {
+        self.advance_by(rules, self.room())
+    }
+
     /// Applies, and tells the lanes what of theirs is gone.
-    fn advance(&mut self, rules: &D::Rules, limit: usize) -> Progress {
+    fn advance_by(&mut self, rules: &D::Rules, limit: usize) -> Progress {
         let progress = self.engine.advance(rules, limit);
         for (partition, offset) in self.engine.consumed() {
             if let Some((_, lane)) = self.lanes.get_mut(&partition) {
@@ -391,7 +416,7 @@ where
         let now = Instant::now();
         let head = self.lanes.values().filter_map(|(slot, lane)| Some((self.engine.offer(*slot)?, lane.oldest()?))).min();
         let Some((_, head)) = head else { return false };
-        let max_idle = if until == Until::Drained { std::time::Duration::ZERO } else { self.settings.max_idle };
+        let max_idle = if until == Until::Drained { Duration::ZERO } else { self.settings.max_idle };
         let mut over = head;
         for (_, lane) in self.lanes.values().filter(|(slot, _)| waiting.contains(slot)) {
             match lane.patience(head, max_idle) {
@@ -408,7 +433,7 @@ where
         for slot in waiting {
             self.engine.set_idle(*slot, true);
         }
-        self.advance(rules, if all_waited { self.settings.max_changes } else { 1 });
+        self.advance_by(rules, if all_waited { self.room() } else { 1 });
         for slot in waiting {
             self.engine.set_idle(*slot, false);
         }
@@ -422,7 +447,7 @@ where
         }
         if self.rebuilt.replace(rebuilt).is_none() {
             tracing::error!(error = %rebuilt, hint = RebuiltSource::HINT, "stopped before a rebuilt source");
-            self.enter(Condition::RebuiltSource(rebuilt.to_string()));
+            self.resume();
         }
         Ok(())
     }
@@ -473,6 +498,16 @@ where
             }
         }
         Ok(())
+    }
+
+    /// Something that was waited for is there: what is waited for still?
+    fn resume(&mut self) {
+        let registry = self.registry.as_ref().and_then(|away| away.why.clone());
+        self.enter(match (self.rebuilt, registry) {
+            (Some(rebuilt), _) => Condition::RebuiltSource(rebuilt.to_string()),
+            (None, Some(why)) => Condition::RegistryUnavailable(why),
+            (None, None) => Condition::Running,
+        });
     }
 
     fn enter(&mut self, condition: Condition) {

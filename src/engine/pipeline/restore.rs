@@ -82,7 +82,7 @@ where
                 self.gathering.get_or_insert_with(Instant::now);
             }
         }
-        self.given = begin;
+        self.written = begin;
         self.silence.broken(Instant::now());
         self.enter(Condition::Running);
         Ok(())

@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::Until;
 
 /// For how long a shutdown lets lookups and commits in flight go on.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Stop {

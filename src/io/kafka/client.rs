@@ -102,8 +102,13 @@ impl Connection {
     /// A reader of its own partitions, outside the group; brokers know it by the group's name.
     pub(super) fn reader(&self, isolation: &str) -> ClientConfig {
         self.client(
-            // its end is asked for, not waited for
-            &[("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "20")],
+            &[
+                ("queued.max.messages.kbytes", "16384"),
+                // as the consumer's: a large changelog would be read with pauses of 1 s
+                ("fetch.queue.backoff.ms", "10"),
+                // its end is asked for, not waited for
+                ("fetch.wait.max.ms", "20"),
+            ],
             &[
                 ("group.id", &self.group_id),
                 ("enable.auto.commit", "false"),

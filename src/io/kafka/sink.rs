@@ -19,7 +19,7 @@ use super::fate::{self, Fate, Step};
 use super::member::Member;
 use super::{KafkaSource, gone, offsets};
 use crate::engine::changelog::ChangelogError;
-use crate::engine::ports::{Alert, Batch, CommitError, RestorePage, Sink, SourceError, StateChange};
+use crate::engine::ports::{Alert, Attempt, Batch, CommitError, RestorePage, Sink, SourceError, StateChange};
 use crate::engine::{DeadLetter, Partition};
 
 /// Where a batch goes.
@@ -37,15 +37,15 @@ pub struct Outputs {
 #[derive(Debug)]
 pub struct KafkaSink {
     jobs: mpsc::Sender<Job>,
-    /// What became of the batch that was sent last.
-    committed: Option<oneshot::Receiver<Result<(), CommitError>>>,
+    /// What becomes of the batch that was sent last.
+    committed: Option<oneshot::Receiver<Attempt>>,
     restored: Option<Restored>,
 }
 
 type Restored = tokio::sync::mpsc::Receiver<Result<Option<RestorePage>, ChangelogError>>;
 
 enum Job {
-    Commit(Arc<Batch>, oneshot::Sender<Result<(), CommitError>>),
+    Commit(Arc<Batch>, oneshot::Sender<Attempt>),
     Restore(BTreeSet<Partition>, Pages),
 }
 
@@ -61,7 +61,7 @@ impl KafkaSink {
             for job in received {
                 match job {
                     // a pipeline that is gone does not care what became of its last batch
-                    Job::Commit(batch, reply) => drop(reply.send(transactions.commit(&batch))),
+                    Job::Commit(batch, reply) => drop(reply.send(transactions.commit(&batch).into())),
                     Job::Restore(partitions, pages) => transactions.restore(&partitions, &pages),
                 }
             }
@@ -80,12 +80,12 @@ impl Sink for KafkaSink {
         self.committed = Some(committed);
     }
 
-    async fn committed(&mut self) -> Result<(), CommitError> {
-        let Some(committed) = &mut self.committed else { return std::future::pending().await };
+    async fn committed(&mut self) -> Attempt {
+        let committed = self.committed.as_mut().expect("a batch was given to be committed");
         let gone = || CommitError::Stop { detail: "the producer's thread ended".to_owned(), hint: None };
-        let result = committed.await.unwrap_or_else(|_| Err(gone()));
+        let attempt = committed.await.unwrap_or_else(|_| Err(gone()).into());
         self.committed = None;
-        result
+        attempt
     }
 
     fn restore(&mut self, partitions: &BTreeSet<Partition>) {

@@ -23,14 +23,19 @@ pub(crate) struct E2e {
     /// How long records are produced at 10 %, 50 % and 80 % of the highest rate.
     #[arg(long, default_value = "15")]
     seconds: u64,
+    /// Measure instead how long a restart takes when so many movements wait for their balance change: about 330 bytes of the
+    /// changelog each.
+    #[arg(long)]
+    movements: Option<u64>,
 }
 
 pub(crate) fn bench(bench: &Bench) -> anyhow::Result<ExitCode> {
-    let Bench::E2e(E2e { records, seconds }) = bench;
+    let Bench::E2e(E2e { records, seconds, movements }) = bench;
     if let Some(missing) = missing() {
         return Err(advise(format!("the daemon is measured on a real Kafka: {missing}"), missing.hint().unwrap_or_default()));
     }
     let (records, seconds) = (format!("--records={records}"), format!("--seconds={seconds}"));
-    let args = ["bench", "--bench", "e2e", "--", &records, &seconds];
+    let movements = movements.map(|movements| format!("--movements={movements}"));
+    let args = ["bench", "--bench", "e2e", "--", &records, &seconds].into_iter().chain(movements.as_deref());
     Ok(if run_cargo(args.map(Into::into), &[])? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
