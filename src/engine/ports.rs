@@ -121,7 +121,8 @@ pub trait Sink: Send {
     fn committed(&mut self) -> impl Future<Output = Attempt> + Send;
 
     /// Begins to read back what every committed batch wrote to the changelog partitions with the numbers of these. A
-    /// transaction that is under way there is waited for, also one of this sink's own. An earlier restore that did not come to its end is forgotten.
+    /// transaction that is under way there is waited for, also one of this sink's own. An earlier restore that did not come
+    /// to its end is forgotten.
     fn restore(&mut self, partitions: &BTreeSet<Partition>);
 
     /// What was read back since, in order within a partition; `None` at the end. Dropping the future loses nothing.

@@ -1,4 +1,4 @@
-//! The pipeline on a simulated broker, with something going wrong at every step: a crash, a lost acknowledgement, a commit
+//! The pipeline on a simulated broker, with something going wrong at every step: a crash, a shutdown, a lost acknowledgement, a commit
 //! that is refused, a rebalance, offsets that expired, a look-up that is slow or fails, a connector that delivers again.
 //! What is committed in the end must be what a run in peace commits.
 //!
@@ -12,6 +12,7 @@ mod input;
 mod pipeline_support;
 mod world;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +20,9 @@ use input::{Input, Random};
 use pipeline_support::toy::Toy;
 use tidewaiter::engine::pipeline::{Pipeline, PipelineSettings, Ports, Until};
 use tidewaiter::time::{ManualClock, Timestamp};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
-use world::{Faults, Member, World};
+use world::{Faults, Member, MemberSink, World};
 
 /// Runs members on the input until everything is committed, then closes what is open.
 async fn run(input: &Input, members: u64, faults: Option<Faults>, seed: u64) -> Vec<String> {
@@ -48,8 +49,8 @@ async fn run(input: &Input, members: u64, faults: Option<Faults>, seed: u64) -> 
     world.alerts()
 }
 
-/// A member that comes back whenever it crashed.
-async fn live(world: World, id: u64, seed: u64, until: watch::Receiver<Until>) {
+/// A member that comes back whenever it crashed, or was shut down where it would have.
+async fn live(world: World, id: u64, seed: u64, mut until: watch::Receiver<Until>) {
     loop {
         let (crash, crashed) = world.join(id);
         let mut random = Random::new(seed ^ id);
@@ -62,14 +63,44 @@ async fn live(world: World, id: u64, seed: u64, until: watch::Receiver<Until>) {
         let (_, rules) = watch::channel(Arc::new("base"));
         let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
         let pipeline = Pipeline::new(Arc::new(Toy::default()), settings, ports, clock, rules);
-        tokio::select! {
-            biased;
-            _ = crashed => {}
-            result = pipeline.run(until.clone()) => return result.unwrap(),
+        if has_ended_well(pipeline, crashed, &mut until, || world.random(3) == 0).await {
+            return;
         }
         world.leave(id);
         sleep(Duration::from_millis(world.random(50))).await;
     }
+}
+
+type Simulated = Pipeline<Toy, Member, MemberSink, Member>;
+
+/// Whether it ran to the end, or to where it was to crash: there it crashes, or is shut down.
+async fn has_ended_well(
+    pipeline: Simulated,
+    mut crashed: oneshot::Receiver<()>,
+    until: &mut watch::Receiver<Until>,
+    is_shut_down: impl Fn() -> bool,
+) -> bool {
+    let (tell, told) = watch::channel(Until::Told);
+    let mut life = pin!(pipeline.run(told));
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut crashed => break,
+            result = &mut life => {
+                result.unwrap();
+                return true;
+            }
+            changed = until.changed() => {
+                changed.unwrap();
+                tell.send(*until.borrow()).unwrap();
+            }
+        }
+    }
+    if is_shut_down() {
+        tell.send(Until::Now).unwrap();
+        life.await.unwrap();
+    }
+    false
 }
 
 fn number(name: &str) -> Option<u64> {

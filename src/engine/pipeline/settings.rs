@@ -12,7 +12,7 @@ pub struct PipelineSettings<D: Domain> {
     pub max_records: usize,
     /// Or when its first record has waited so long.
     pub max_age: Duration,
-    /// Changes applied in one transaction; a commit is never divided.
+    /// Changes applied in one transaction, or a few more: a commit is never divided.
     pub max_changes: usize,
     /// How long a commit waits for partitions that have nothing to offer.
     pub max_idle: Duration,
