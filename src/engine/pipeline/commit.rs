@@ -78,6 +78,7 @@ where
             }
         }
         self.written.extend(batch.offsets.iter().map(|(partition, offset)| (*partition, *offset)));
+        let given_at = Instant::now();
         self.sink.commit(&batch);
         self.in_flight = Some(InFlight {
             batch,
@@ -86,7 +87,7 @@ where
             records: output.records,
             stream_time: self.engine.stream_time(),
             begun_at,
-            given_at: Instant::now(),
+            given_at,
             ended: None,
         });
         let bytes = self.lanes.values().map(|(_, lane)| lane.bytes()).sum();

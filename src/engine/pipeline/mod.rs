@@ -18,10 +18,11 @@ mod meter;
 mod observer;
 mod restore;
 mod settings;
+mod settle;
 mod sharing;
 mod stop;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -40,8 +41,7 @@ use self::stop::{GRACE, Stop};
 use super::alert::Judged;
 use super::lookup::Lookup;
 use super::ports::{OwnedRecord, Polled, Revocation, Sink, Source};
-use super::{DeadLetter, Domain, Engine, Entry, Options, Partition, Progress, RebuiltSource, Slot, StateStore};
-use crate::event::{Decoded, RegistryError};
+use super::{Domain, Engine, Options, Partition, RebuiltSource, Slot, StateStore};
 use crate::time::Clock;
 
 /// The daemon's heart: everything between the ports.
@@ -297,173 +297,6 @@ where
         self.rebuilt = None;
         self.sharing.reset();
         self.enter(Condition::Unassigned);
-    }
-
-    /// Applies everything that can be applied now, batch by batch. The last one may be in flight still.
-    async fn settle(&mut self, stop: &mut Stop) -> Result<Outcome, PipelineError> {
-        self.gathering = None;
-        self.gathered = 0;
-        self.patience = None;
-        self.decode();
-        if let Some(scattered) = self.sharing.found.take() {
-            self.let_go(Duration::MAX, stop).await?;
-            return self.refuse(scattered, stop);
-        }
-        // what waits for its schema is yet to be offered: the merge must not go on without it
-        let undecoded: BTreeSet<_> = self.inbox.iter().map(|record| Partition::from(record.origin)).collect();
-        // one batch is judged by one set of rules
-        let mut rules = Arc::clone(&self.rules.borrow_and_update());
-        loop {
-            for (partition, (_, lane)) in &mut self.lanes {
-                lane.at_end = self.source.at_end(*partition) && !undecoded.contains(partition);
-            }
-            let progress = self.advance(&rules);
-            let more = match &progress {
-                Progress::Busy => true,
-                Progress::Waiting(waiting) => self.pass_over(waiting, &rules, stop.until()),
-                Progress::Drained | Progress::Rebuilt(_) => false,
-            };
-            if more && self.room() > 0 {
-                // commits are passed over a partition one by one: not each is worth a transaction
-                continue;
-            }
-            if let Outcome::Abandoned = self.commit(&rules, stop).await? {
-                return Ok(Outcome::Abandoned);
-            }
-            if let Progress::Rebuilt(rebuilt) = progress {
-                self.stand_before(rebuilt, stop.until())?;
-            }
-            self.hold_back(&progress);
-            if !more || stop.until() == Until::Now {
-                return Ok(Outcome::Done);
-            }
-            rules = Arc::clone(&self.rules.borrow_and_update());
-        }
-    }
-
-    /// Decodes what was polled, as far as the schema registry lets it.
-    fn decode(&mut self) {
-        let now = Instant::now();
-        let mut went_on = false;
-        while let Some(record) = self.inbox.pop_front() {
-            let partition = Partition::from(record.origin);
-            // a record of an assignment that is over is read again by whoever has its partition now
-            let Some((slot, lane)) = self.lanes.get_mut(&partition) else { continue };
-            let entry = match record.with(|record| self.domain.decode(record)) {
-                Decoded::Change(change) => {
-                    if self.sharing.is_shared {
-                        let key = record.key.as_deref();
-                        self.sharing.found = sharing::misplaced(&*self.domain, &change.body, key, record.origin);
-                    }
-                    if self.sharing.found.is_some() {
-                        return;
-                    }
-                    Entry::Change(change)
-                }
-                Decoded::Ignored(label) => Entry::Ignored(label),
-                Decoded::Bad(bad) => Entry::Bad(Box::new(record.with(|record| DeadLetter::new(record, &bad)))),
-                Decoded::Unavailable(error) => {
-                    self.inbox.push_front(record);
-                    if went_on {
-                        // what was waited for before came: this is a wait of its own
-                        self.registry = None;
-                    }
-                    let away =
-                        self.registry.get_or_insert_with(|| Away { again_at: now, backoff: Backoff::default(), why: None });
-                    away.again_at = now + away.backoff.next();
-                    // a schema that was only just asked for is no trouble
-                    if !matches!(error, RegistryError::Pending { .. }) {
-                        tracing::warn!(%error, "schema registry unavailable, decoding waits");
-                        away.why = Some(error.to_string());
-                        self.resume();
-                    }
-                    return;
-                }
-            };
-            went_on = true;
-            lane.arrived(now, record.origin.offset, record.size());
-            self.engine.push(*slot, record.origin.offset, entry);
-        }
-        if self.registry.take().is_some() {
-            self.resume();
-        }
-    }
-
-    /// How many changes the batch in hand has room for.
-    fn room(&self) -> usize {
-        usize::try_from(self.engine.pending()).map_or(0, |pending| self.settings.max_changes.saturating_sub(pending))
-    }
-
-    /// Applies what the batch in hand has room for.
-    fn advance(&mut self, rules: &D::Rules) -> Progress {
-        self.advance_by(rules, self.room())
-    }
-
-    /// Applies, and tells the lanes what of theirs is gone.
-    fn advance_by(&mut self, rules: &D::Rules, limit: usize) -> Progress {
-        let progress = self.engine.advance(rules, limit);
-        for (partition, offset) in self.engine.consumed() {
-            if let Some((_, lane)) = self.lanes.get_mut(&partition) {
-                lane.consumed(offset);
-            }
-        }
-        progress
-    }
-
-    /// Lets the merge go on without partitions for which the smallest commit has waited long enough. It goes on with what
-    /// came that long ago, and no further: what came later waits for its own time.
-    fn pass_over(&mut self, waiting: &[Slot], rules: &D::Rules, until: Until) -> bool {
-        let now = Instant::now();
-        let head = self.lanes.values().filter_map(|(slot, lane)| Some((self.engine.offer(*slot)?, lane.oldest()?))).min();
-        let Some((_, head)) = head else { return false };
-        let max_idle = if until == Until::Drained { Duration::ZERO } else { self.settings.max_idle };
-        let mut over = head;
-        for (_, lane) in self.lanes.values().filter(|(slot, _)| waiting.contains(slot)) {
-            match lane.patience(head, max_idle) {
-                Some(patience) => over = over.max(patience),
-                None => return false,
-            }
-        }
-        if now < over {
-            self.patience = Some(over);
-            return false;
-        }
-        let newest = self.lanes.values().filter_map(|(_, lane)| lane.newest()).max();
-        let all_waited = newest.is_some_and(|newest| newest + max_idle <= now);
-        for slot in waiting {
-            self.engine.set_idle(*slot, true);
-        }
-        self.advance_by(rules, if all_waited { self.room() } else { 1 });
-        for slot in waiting {
-            self.engine.set_idle(*slot, false);
-        }
-        true
-    }
-
-    /// Stays in the group, reads nothing more, and says why; a drain cannot end well.
-    fn stand_before(&mut self, rebuilt: RebuiltSource, until: Until) -> Result<(), PipelineError> {
-        if until == Until::Drained {
-            return Err(rebuilt.into());
-        }
-        if self.rebuilt.replace(rebuilt).is_none() {
-            tracing::error!(error = %rebuilt, hint = RebuiltSource::HINT, "stopped before a rebuilt source");
-            self.resume();
-        }
-        Ok(())
-    }
-
-    /// Has the source keep the records of partitions that are far ahead, never of one that the merge waits for: a single
-    /// commit may be larger than any bound.
-    fn hold_back(&mut self, progress: &Progress) {
-        for (partition, (slot, lane)) in &mut self.lanes {
-            let waited_for = matches!(progress, Progress::Waiting(waiting) if waiting.contains(slot));
-            let bound = if lane.held { self.settings.max_buffered_bytes / 2 } else { self.settings.max_buffered_bytes };
-            let hold = lane.bytes() > bound && !waited_for;
-            if hold != lane.held {
-                lane.held = hold;
-                self.source.hold(*partition, hold);
-            }
-        }
     }
 
     fn is_drained(&self) -> bool {
