@@ -78,6 +78,7 @@ impl<D: Domain> Default for Restored<D> {
 impl Rebuild {
     pub(in crate::engine) fn take(&mut self, record: ChangelogRecord) {
         let ChangelogRecord { origin, key, value } = record;
+        // no record of ours is without a key: one that stays is refused in the end, as any other foreign one
         let key = key.unwrap_or_default();
         let latest = self.latest.entry(origin.partition).or_default();
         match value {

@@ -107,7 +107,7 @@ where
 
     /// Takes note that the attempt under way has ended.
     pub(super) fn note(&mut self, ended: Attempt) {
-        let in_flight = self.in_flight.as_mut().expect("only what is in flight comes to an end");
+        let in_flight = self.in_flight.as_mut().expect("the sink is only waited for while it has a batch");
         in_flight.ended = Some(ended);
     }
 
@@ -151,7 +151,7 @@ where
                 self.in_flight = None;
                 return Ok(Outcome::Abandoned);
             }
-            let in_flight = self.in_flight.as_mut().expect("it is repeated");
+            let in_flight = self.in_flight.as_mut().expect("`Repeat` leaves it where it was");
             in_flight.given_at = Instant::now();
             self.sink.commit(&in_flight.batch);
         }
@@ -188,7 +188,7 @@ where
 
     /// The batch in flight is durable.
     fn tell(&mut self, at: Instant) {
-        let in_flight = self.in_flight.take().expect("it was in flight");
+        let in_flight = self.in_flight.take().expect("both callers have just waited for it");
         in_flight.tell(at, self.engine.store(), &mut *self.observer);
     }
 
@@ -248,10 +248,10 @@ where
                 answered = &mut asking => return Some(Asking::Answered(answered)),
                 ended = sink.committed(), if in_flight.as_ref().is_some_and(|in_flight| in_flight.ended.is_none()) => {
                     if ended.result.is_err() {
-                        in_flight.as_mut().expect("just seen").ended = Some(ended);
+                        in_flight.as_mut().expect("the arm is guarded by it").ended = Some(ended);
                         return Some(Asking::Failing);
                     }
-                    let in_flight = in_flight.take().expect("just seen");
+                    let in_flight = in_flight.take().expect("the arm is guarded by it");
                     meter::commit_took(ended.ended - in_flight.given_at);
                     in_flight.tell(ended.ended, engine.store(), &mut **observer);
                 }

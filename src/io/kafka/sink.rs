@@ -81,7 +81,7 @@ impl Sink for KafkaSink {
     }
 
     async fn committed(&mut self) -> Attempt {
-        let committed = self.committed.as_mut().expect("a batch was given to be committed");
+        let committed = self.committed.as_mut().expect("the pipeline waits only for what it gave to be committed");
         let gone = || CommitError::Stop { detail: "the producer's thread ended".to_owned(), hint: None };
         let attempt = committed.await.unwrap_or_else(|_| Err(gone()).into());
         self.committed = None;

@@ -2,98 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod daemon;
+mod in_flight;
+#[path = "../pipeline_support/mod.rs"]
 mod pipeline_support;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use daemon::{both, expected, ms, pairs, partition, settings, start};
 use pipeline_support::memory::Broker;
-use pipeline_support::toy::{Limits, Rules, Toy, record};
-use tidewaiter::engine::Partition;
-use tidewaiter::engine::pipeline::{Committed, Condition, Observer, Pipeline, PipelineError, PipelineSettings, Ports, Until};
+use pipeline_support::toy::record;
+use tidewaiter::engine::pipeline::{Condition, PipelineError, PipelineSettings, Until};
 use tidewaiter::engine::ports::CommitError;
-use tidewaiter::event::Topic;
-use tidewaiter::time::{ManualClock, Timestamp};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
-
-fn partition(topic: &str) -> Partition {
-    Partition { topic: Topic::intern(topic), partition: 0 }
-}
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-/// A pipeline that runs until it is stopped.
-struct Daemon {
-    until: watch::Sender<Until>,
-    rules: watch::Sender<Arc<Rules>>,
-    toy: Arc<Toy>,
-    limits: Limits,
-    conditions: watch::Receiver<Vec<Condition>>,
-    /// How many were told of.
-    batches: watch::Receiver<usize>,
-    task: JoinHandle<Result<(), PipelineError>>,
-}
-
-struct Onlooker {
-    conditions: watch::Sender<Vec<Condition>>,
-    batches: watch::Sender<usize>,
-}
-
-impl Observer<Toy> for Onlooker {
-    fn condition(&mut self, condition: &Condition) {
-        self.conditions.send_modify(|seen| seen.push(condition.clone()));
-    }
-
-    fn committed(&mut self, batch: &Committed<'_, Toy>) {
-        assert_eq!(batch.judgements.len(), batch.batch.alerts.len());
-        self.batches.send_modify(|batches| *batches += 1);
-    }
-}
-
-fn onlooker() -> (Onlooker, (watch::Receiver<Vec<Condition>>, watch::Receiver<usize>)) {
-    let (conditions, batches) = (watch::Sender::default(), watch::Sender::default());
-    let seen = (conditions.subscribe(), batches.subscribe());
-    (Onlooker { conditions, batches }, seen)
-}
-
-fn settings() -> PipelineSettings<Toy> {
-    PipelineSettings::new(|_| Duration::from_mins(1))
-}
-
-fn start(broker: &Broker, until: Until, settings: PipelineSettings<Toy>) -> Daemon {
-    let (until, until_receiver) = watch::channel(until);
-    let (rules, rules_receiver) = watch::channel(Arc::new("base"));
-    let (onlooker, (conditions, batches)) = onlooker();
-    let toy = Arc::new(Toy::default());
-    let limits = Limits::default();
-    let ports = Ports { source: broker.clone(), sink: broker.clone(), lookup: limits.clone() };
-    let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0).unwrap()));
-    let pipeline = Pipeline::new(Arc::clone(&toy), settings, ports, clock, rules_receiver).observed_by(onlooker);
-    Daemon { until, rules, toy, limits, conditions, batches, task: tokio::spawn(pipeline.run(until_receiver)) }
-}
-
-/// Two topics: an account's first amount on one, its second on the other, in later commits.
-fn pairs(broker: &Broker, accounts: u64) {
-    let (a, b) = (partition("memory.a"), partition("memory.b"));
-    for n in 0..accounts {
-        let offset = i64::try_from(n).unwrap();
-        broker.append(record(a, offset, 2 * n + 1, &format!("K{n}"), offset));
-        broker.append(record(b, offset, 2 * n + 2, &format!("K{n}"), 1000));
-    }
-}
-
-fn both() -> [Partition; 2] {
-    [partition("memory.a"), partition("memory.b")]
-}
-
-fn expected(accounts: u64) -> Vec<String> {
-    (0..accounts).map(|n| format!("base:K{n}:{n}+1000:100")).collect()
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_drained_run_gives_every_alert_once_in_order_and_closes_what_is_open() {
@@ -162,8 +85,7 @@ async fn a_rebalance_between_two_batches_loses_and_doubles_nothing_of_what_was_j
     broker.append(record(b, 10, 22, "K10", 1000));
     sleep(ms(5000)).await;
     assert_eq!(broker.alerts(), expected(11));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,8 +112,7 @@ async fn while_the_lookup_is_away_nothing_is_emitted_and_then_everything_is() {
     sleep(Duration::from_secs(6)).await;
     assert_eq!(broker.alerts(), expected(3));
     assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::Running));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,8 +128,7 @@ async fn while_the_schema_registry_is_away_nothing_is_passed_over_and_then_every
     sleep(Duration::from_secs(7)).await;
     assert_eq!(broker.alerts(), expected(3));
     assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::Running));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,8 +141,7 @@ async fn records_whose_schemas_are_under_way_hold_up_the_merge_one_by_one_and_ar
     sleep(Duration::from_secs(12)).await;
     assert_eq!(broker.alerts(), expected(50));
     assert_eq!(*daemon.conditions.borrow(), [Condition::Running], "ready all the time");
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,8 +154,7 @@ async fn a_revocation_is_answered_at_once_although_the_registry_is_away() {
     let asked = tokio::time::Instant::now();
     broker.revoke().await.unwrap_err();
     assert!(asked.elapsed() < ms(10), "{:?}", asked.elapsed());
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,8 +171,7 @@ async fn a_revocation_is_answered_at_once_although_the_lookup_is_away() {
     broker.assign();
     sleep(Duration::from_secs(1)).await;
     assert_eq!(broker.alerts(), expected(3));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,8 +182,7 @@ async fn a_shutdown_does_not_wait_for_a_lookup_that_is_away_and_commits_nothing_
     *daemon.limits.away.lock().unwrap() = true;
     sleep(Duration::from_secs(30)).await;
     let asked = tokio::time::Instant::now();
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
     assert!(asked.elapsed() < Duration::from_secs(3));
     // what came before the first case to be judged, at most
     assert_eq!(broker.alerts(), Vec::<String>::new());
@@ -313,8 +229,7 @@ async fn the_merge_waits_max_idle_for_a_partition_without_records_and_then_goes_
     assert_eq!(broker.alerts(), Vec::<String>::new(), "however long the other was idle before");
     sleep(ms(30)).await;
     assert_eq!(broker.alerts(), ["base:K:1+2:100"]);
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -332,8 +247,7 @@ async fn a_record_that_comes_within_max_idle_takes_its_place_in_commit_order_alt
     broker.append(record(both()[1], 0, 301, "K", 1));
     sleep(ms(1500)).await;
     assert!(broker.alerts().contains(&"base:K:1+2:100".to_owned()), "{:?}", broker.alerts());
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -350,8 +264,7 @@ async fn what_waited_long_enough_goes_on_in_one_batch_and_what_came_later_waits_
     assert_eq!((broker.alerts().len(), broker.attempts()), (500, 1));
     sleep(ms(300)).await;
     assert_eq!(broker.alerts().last().unwrap(), "base:late:1+1:100");
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -367,8 +280,7 @@ async fn the_merge_never_outruns_a_partition_that_has_more_to_offer() {
     broker.lag(both()[1], false);
     sleep(Duration::from_secs(1)).await;
     assert_eq!(broker.alerts(), ["base:K:1+2:100"]);
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -381,8 +293,7 @@ async fn silence_closes_what_is_open_and_names_the_offsets_again() {
     sleep(Duration::from_secs(1)).await;
     assert_eq!(broker.alerts(), ["base:K:1:100"]);
     assert_eq!(broker.batches()[1].offsets, [(both()[0], 1)].into());
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -397,8 +308,7 @@ async fn a_partition_out_of_reach_is_not_silence() {
     broker.lag(both()[1], false);
     sleep(Duration::from_secs(61)).await;
     assert_eq!(broker.alerts(), ["base:K:1:100"]);
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -413,8 +323,7 @@ async fn with_heartbeats_configured_silence_without_them_closes_nothing() {
         sleep(Duration::from_secs(10)).await;
     }
     assert_eq!(broker.alerts(), ["base:K:1:100"]);
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -431,8 +340,7 @@ async fn rules_change_between_batches() {
     }
     sleep(Duration::from_secs(1)).await;
     assert_eq!(broker.alerts(), ["base:K:0+1:100", "other:K:2+3:100"]);
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -454,8 +362,7 @@ async fn a_partition_far_ahead_is_held_until_the_other_has_caught_up_and_one_tha
     sleep(Duration::from_secs(10)).await;
     assert_eq!(broker.held(), []);
     assert_eq!(broker.offsets(), [(both()[0], 100), (both()[1], 101)].into());
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -493,186 +400,5 @@ async fn a_rebuilt_source_stops_a_drain_and_holds_a_daemon_in_its_place() {
     sleep(Duration::from_mins(2)).await;
     assert!(matches!(daemon.conditions.borrow().last(), Some(Condition::RebuiltSource(_))));
     assert_eq!(broker.offsets(), [(both()[0], 1)].into(), "what came before it was applied");
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-/// Both amounts of an account in one commit.
-fn pair(broker: &Broker, n: i64) {
-    for (partition, amount) in both().into_iter().zip([n, 1000]) {
-        broker.append(record(partition, n, u64::try_from(n).unwrap() + 1, &format!("K{n}"), amount));
-    }
-}
-
-/// A batch that is being committed, and another that was judged meanwhile.
-async fn two_batches(broker: &Broker, daemon: &Daemon) {
-    for n in [0, 1] {
-        pair(broker, n);
-        sleep(ms(600)).await;
-    }
-    assert_eq!(broker.batches(), []);
-    assert_eq!(*daemon.limits.asked.lock().unwrap(), [["K0".to_owned()], ["K1".to_owned()]]);
-}
-
-/// As long as a test looks at a commit in flight.
-const SLOW: Duration = Duration::from_secs(5);
-
-#[tokio::test(start_paused = true)]
-async fn while_a_batch_is_committed_the_next_is_judged_and_waits() {
-    let broker = Broker::with(&both());
-    let daemon = start(&broker, Until::Told, settings());
-    broker.delay_commits(SLOW);
-    two_batches(&broker, &daemon).await;
-    sleep(SLOW).await;
-    assert_eq!((broker.alerts(), broker.attempts()), (expected(1), 1));
-    sleep(SLOW).await;
-    assert_eq!(broker.alerts(), expected(2));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_batch_that_fails_while_the_next_waits_is_repeated_before_it() {
-    let broker = Broker::with(&both());
-    let daemon = start(&broker, Until::Told, settings());
-    broker.delay_commits(SLOW);
-    broker.refuse(CommitError::Repeat("broker away".to_owned()));
-    two_batches(&broker, &daemon).await;
-    sleep(SLOW * 4).await;
-    assert_eq!((broker.alerts(), broker.attempts()), (expected(2), 3));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn with_a_batch_that_is_lost_goes_the_next_and_both_are_read_again() {
-    let broker = Broker::with(&both());
-    let daemon = start(&broker, Until::Told, settings());
-    broker.delay_commits(SLOW);
-    broker.refuse(CommitError::Lost("generation is over".to_owned()));
-    two_batches(&broker, &daemon).await;
-    sleep(SLOW * 4).await;
-    assert_eq!(broker.alerts(), expected(2));
-    assert_eq!(broker.offsets(), [(both()[0], 2), (both()[1], 2)].into());
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn partitions_go_when_the_batch_in_flight_is_durable_and_the_next_is_read_again() {
-    let broker = Broker::with(&both());
-    let daemon = start(&broker, Until::Told, settings());
-    broker.delay_commits(SLOW);
-    pair(&broker, 0);
-    sleep(ms(600)).await;
-    *daemon.limits.away.lock().unwrap() = true;
-    pair(&broker, 1);
-    sleep(ms(600)).await;
-    assert_eq!(broker.batches(), []);
-    broker.revoke().await.unwrap_err();
-    assert_eq!(broker.alerts(), expected(1));
-    *daemon.limits.away.lock().unwrap() = false;
-    broker.assign();
-    sleep(SLOW * 3).await;
-    assert_eq!(broker.alerts(), expected(2));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_batch_in_flight_is_repeated_although_the_answers_for_the_next_are_away() {
-    let broker = Broker::with(&both());
-    let daemon = start(&broker, Until::Told, settings());
-    broker.delay_commits(SLOW);
-    broker.refuse(CommitError::Repeat("broker away".to_owned()));
-    pair(&broker, 0);
-    sleep(ms(600)).await;
-    *daemon.limits.away.lock().unwrap() = true;
-    pair(&broker, 1);
-    sleep(SLOW * 3).await;
-    assert_eq!(broker.alerts(), expected(1));
-    assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::LookupUnavailable("limits are away".to_owned())));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_batch_in_flight_is_repeated_and_told_although_no_answer_comes_for_the_next() {
-    let broker = Broker::with(&both());
-    let daemon = start(&broker, Until::Told, settings());
-    broker.delay_commits(SLOW);
-    broker.refuse(CommitError::Repeat("broker away".to_owned()));
-    pair(&broker, 0);
-    sleep(ms(600)).await;
-    *daemon.limits.hang.lock().unwrap() = true;
-    pair(&broker, 1);
-    sleep(SLOW * 3).await;
-    assert_eq!((broker.alerts(), *daemon.batches.borrow()), (expected(1), 1));
-    assert!(daemon.conditions.borrow().contains(&Condition::SinkUnavailable("broker away".to_owned())));
-    assert_eq!(daemon.conditions.borrow().last(), Some(&Condition::Running));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_batch_in_flight_is_told_when_it_is_durable_although_no_answer_comes_for_the_next() {
-    let broker = Broker::with(&both());
-    let daemon = start(&broker, Until::Told, settings());
-    broker.delay_commits(SLOW);
-    pair(&broker, 0);
-    sleep(ms(600)).await;
-    *daemon.limits.hang.lock().unwrap() = true;
-    pair(&broker, 1);
-    sleep(SLOW).await;
-    assert_eq!(*daemon.batches.borrow(), 1);
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn partitions_that_are_lost_are_let_go_at_once_whatever_is_in_flight() {
-    let broker = Broker::with(&both());
-    let daemon = start(&broker, Until::Told, settings());
-    broker.delay_commits(SLOW);
-    pair(&broker, 0);
-    sleep(ms(600)).await;
-    let asked = tokio::time::Instant::now();
-    broker.lose_partitions().await.unwrap_err();
-    assert_eq!((asked.elapsed(), broker.batches().len()), (Duration::ZERO, 0));
-    broker.assign();
-    sleep(SLOW * 2).await;
-    assert_eq!(broker.alerts(), expected(1));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_daemon_before_a_rebuilt_source_says_so_although_the_batch_before_was_repeated() {
-    let broker = Broker::with(&both()[..1]);
-    broker.delay_commits(SLOW);
-    broker.refuse(CommitError::Repeat("broker away".to_owned()));
-    rebuilt(&broker);
-    let daemon = start(&broker, Until::Told, settings());
-    sleep(Duration::from_mins(2)).await;
-    assert!(daemon.conditions.borrow().contains(&Condition::SinkUnavailable("broker away".to_owned())));
-    assert!(matches!(daemon.conditions.borrow().last(), Some(Condition::RebuiltSource(_))));
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_shutdown_waits_two_seconds_in_all_for_a_batch_in_flight_and_the_answers_for_the_next() {
-    let broker = Broker::with(&both());
-    let daemon = start(&broker, Until::Told, settings());
-    broker.delay_commits(Duration::from_mins(1));
-    pair(&broker, 0);
-    sleep(ms(600)).await;
-    *daemon.limits.hang.lock().unwrap() = true;
-    pair(&broker, 1);
-    sleep(ms(600)).await;
-    let asked = tokio::time::Instant::now();
-    daemon.until.send(Until::Now).unwrap();
-    daemon.task.await.unwrap().unwrap();
-    assert_eq!(asked.elapsed().as_secs(), 2);
-    assert!(broker.closed());
+    daemon.stop().await;
 }
