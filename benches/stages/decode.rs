@@ -10,7 +10,7 @@ use tidewaiter::event::{DecimalForm, Decoded, Formats, Origin, Record, Topic};
 use super::cpu_time::{CpuCriterion, CpuTime};
 use super::one;
 use super::typed::{PARSERS, Scratch};
-use super::workload::genuine::{folder, genuine};
+use super::workload::genuine::{folder, genuine, records};
 use super::workload::message::{Agreement, Messages, Place};
 use super::workload::{BALANCE, Form};
 
@@ -32,66 +32,97 @@ pub(crate) fn decode(criterion: &mut CpuCriterion) {
         let mut group = criterion.benchmark_group(format!("decode/{table}"));
         for (case, file, decimals) in FILES {
             let genuine = genuine(file, note);
-            let (key, value) = genuine.bytes();
             let formats = Formats { decimals, registry: Some(registry.clone()), ..Formats::default() };
-            ours(&mut group, case, &formats, &genuine.topic, &key, &value);
+            ours(&mut group, case, &formats, &genuine.topic, &first(file, &genuine.topic), &[genuine.bytes()]);
         }
         let genuine = genuine(FILES[0].1, note);
-        typed(&mut group, Topic::intern(&genuine.topic).table(), &genuine.bytes().1);
+        typed(&mut group, Topic::intern(&genuine.topic).table(), &[genuine.bytes()]);
         group.finish();
     }
 }
 
-/// An update of an agreement with 269 columns, before and after.
+type KeyAndValue = (Vec<u8>, Vec<u8>);
+
+/// Different records that are read in turn: as many as the caches near the core hold.
+const IN_TURN: u32 = 32;
+
+/// Updates of agreements with 269 columns, before and after.
 pub(crate) fn wide(criterion: &mut CpuCriterion) {
     let mut group = criterion.benchmark_group("decode/agreement_update_269_columns");
-    let (topic, key) = ("sentinel.SentinelMock.dbo.Agreement", br#"{"AgreementNumber":"FRH0000291"}"#);
-    let before = Agreement { number: 291, balance: BALANCE, settled: false, due_day: 11 };
-    let after = Agreement { balance: BALANCE - before.instalment(), ..before };
-    let place = Place { commit: 7, at_ms: 1_768_206_667_390 };
-    let value = |form| Messages::new(form, 269).agreement(Some(&before), &after, place);
+    let topic = "sentinel.SentinelMock.dbo.Agreement";
+    let update = |messages: &Messages, n: u32| {
+        let before =
+            Agreement { number: 291 + n * 17, balance: BALANCE - u64::from(n) * 12_345, settled: false, due_day: n % 28 + 1 };
+        let after = Agreement { balance: before.balance - before.instalment(), ..before };
+        let place = Place { commit: 7 + u64::from(n) * 977, at_ms: 1_768_206_667_390 + u64::from(n) * 12_345_678 };
+        let key = format!(r#"{{"AgreementNumber":"FRH{:07}"}}"#, before.number);
+        (key.into_bytes(), messages.agreement(Some(&before), &after, place).into_bytes())
+    };
+    let updates = |form| {
+        let messages = Messages::new(form, 269);
+        let mut updates: Vec<_> = (0..=IN_TURN).map(|n| update(&messages, n)).collect();
+        let first = updates.pop().expect("there is one more");
+        (first, updates)
+    };
     for (case, form) in [("schemaless_string", Form::SchemalessString), ("schemaless_precise", Form::SchemalessPrecise)] {
-        ours(&mut group, case, &form.formats(), topic, key, value(form).as_bytes());
+        let (first, updates) = updates(form);
+        ours(&mut group, case, &form.formats(), topic, &first, &updates);
     }
-    let value = value(Form::SchemalessString).into_bytes();
-    typed(&mut group, "Agreement", &value);
-    group.bench_function("baseline/sum_of_bytes", |bench| {
-        bench.iter(|| black_box(&value).iter().map(|byte| u64::from(*byte)).sum::<u64>());
-    });
-    group.bench_function("baseline/memchr_of_a_byte_that_is_not_there", |bench| {
-        bench.iter(|| memchr::memchr(0, black_box(&value)));
-    });
-    group.bench_function("baseline/count_of_quotes", |bench| {
-        bench.iter(|| memchr::memchr_iter(b'"', black_box(&value)).count());
-    });
-    group.bench_function("baseline/every_quote_visited", |bench| {
-        bench.iter(|| memchr::memchr_iter(b'"', black_box(&value)).fold(0, |all, at| all ^ at));
-    });
-    group.bench_function("baseline/utf8_check", |bench| {
-        bench.iter(|| simdutf8::basic::from_utf8(black_box(&value)).is_ok());
-    });
+    let (_, updates) = updates(Form::SchemalessString);
+    typed(&mut group, "Agreement", &updates);
+    let mut baseline = |name: &str, look: fn(&[u8]) -> u64| {
+        let mut values = updates.iter().map(|(_, value)| value).cycle();
+        group.bench_function(format!("baseline/{name}"), |bench| bench.iter(|| look(black_box(next(&mut values)))));
+    };
+    baseline("sum_of_bytes", |value| value.iter().map(|byte| u64::from(*byte)).sum());
+    baseline("memchr_of_a_byte_that_is_not_there", |value| memchr::memchr(0, value).is_some().into());
+    baseline("count_of_quotes", |value| memchr::memchr_iter(b'"', value).count() as u64);
+    baseline("every_quote_visited", |value| memchr::memchr_iter(b'"', value).fold(0, |all, at| all ^ at as u64));
+    baseline("utf8_check", |value| simdutf8::basic::from_utf8(value).is_ok().into());
     group.finish();
 }
 
-/// Our decoder on one record, which must read as a change.
-fn ours(group: &mut BenchmarkGroup<'_, CpuTime>, case: &str, formats: &Formats, topic: &str, key: &[u8], value: &[u8]) {
-    let decoder = Decoder::new(formats);
-    let origin = Origin { topic: Topic::intern(topic), partition: 0, offset: 0 };
-    let record = Record { origin, timestamp_ms: None, key: Some(key), value: Some(value), headers: &[] };
-    let read = decoder.decode(&record);
-    assert!(matches!(read, Decoded::Change(_)), "{case}: {read:?}");
-    group.throughput(one(value.len()));
-    group.bench_function(case, |bench| bench.iter(|| decoder.decode(black_box(&record))));
+fn next<T>(endless: &mut impl Iterator<Item = T>) -> T {
+    endless.next().expect("a cycle of some has no end")
 }
 
-/// Typed decoding alone of the same record, by every parser.
-fn typed(group: &mut BenchmarkGroup<'_, CpuTime>, table: &str, value: &[u8]) {
-    group.throughput(one(value.len()));
+/// The first record that a decoder would have read of this topic.
+fn first(file: &str, topic: &str) -> KeyAndValue {
+    records(file).find(|record| record.topic == topic).expect("the topic has records").bytes()
+}
+
+/// Our decoder on records that must read as changes, when it has read another one before.
+fn ours(
+    group: &mut BenchmarkGroup<'_, CpuTime>,
+    case: &str,
+    formats: &Formats,
+    topic: &str,
+    first: &KeyAndValue,
+    records: &[KeyAndValue],
+) {
+    fn record(origin: Origin, (key, value): &KeyAndValue) -> Record<'_> {
+        Record { origin, timestamp_ms: None, key: Some(key), value: Some(value), headers: &[] }
+    }
+    let decoder = Decoder::new(formats);
+    let origin = Origin { topic: Topic::intern(topic), partition: 0, offset: 0 };
+    for read in std::iter::once(first).chain(records) {
+        let read = decoder.decode(&record(origin, read));
+        assert!(matches!(read, Decoded::Change(_) | Decoded::Ignored("snapshot")), "{case}: {read:?}");
+    }
+    group.throughput(one(records[0].1.len()));
+    let mut records = records.iter().cycle();
+    group.bench_function(case, |bench| bench.iter(|| decoder.decode(black_box(&record(origin, next(&mut records))))));
+}
+
+/// Typed decoding alone of the same records, by every parser.
+fn typed(group: &mut BenchmarkGroup<'_, CpuTime>, table: &str, records: &[KeyAndValue]) {
+    group.throughput(one(records[0].1.len()));
     for (name, parser) in PARSERS {
         let mut scratch = Scratch::default();
-        assert!(parser.read(table, value, &mut scratch), "{name}");
+        assert!(records.iter().all(|(_, value)| parser.read(table, value, &mut scratch)), "{name}");
+        let mut values = records.iter().map(|(_, value)| value).cycle();
         group.bench_function(format!("baseline/{name}"), |bench| {
-            bench.iter(|| parser.read(table, black_box(value), &mut scratch));
+            bench.iter(|| parser.read(table, black_box(next(&mut values)), &mut scratch));
         });
     }
 }

@@ -23,9 +23,15 @@ pub(crate) fn folder() -> std::path::PathBuf {
 
 /// The first record with this note.
 pub(crate) fn genuine(file: &str, note: &str) -> Genuine {
+    records(file).find(|record| record.note == note).expect("the corpus holds this note")
+}
+
+/// All of a file.
+pub(crate) fn records(file: &str) -> impl Iterator<Item = Genuine> {
     let lines = std::fs::read_to_string(folder().join(file)).expect("the repository holds this file");
-    let mut lines = lines.lines().map(|line| serde_json::from_str::<Genuine>(line).expect("a line of the corpus is JSON"));
-    lines.find(|record| record.note == note).expect("the corpus holds this note")
+    let records: Vec<_> =
+        lines.lines().map(|line| serde_json::from_str::<Genuine>(line).expect("a line of the corpus is JSON")).collect();
+    records.into_iter()
 }
 
 impl Genuine {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::bad::{BadMessage, Expected};
 use super::cell::{Cell, Column};
-use super::express;
+use super::express::Express;
 use super::lsn::Lsn;
 use super::object::{Columns, Fill, Object, Shape, columns};
 use crate::time::Timestamp;
@@ -87,8 +87,8 @@ impl<R: Default> Default for Envelope<'_, R> {
 
 impl<'a, R: Columns<'a>> Envelope<'a, R> {
     /// Reads one JSON object and nothing after it.
-    pub(crate) fn from_json(text: &'a str) -> Result<Self, BadMessage> {
-        match express::envelope(text) {
+    pub(crate) fn from_json(text: &'a str, express: &Express) -> Result<Self, BadMessage> {
+        match express.envelope(text) {
             Some(envelope) => Ok(envelope),
             None => Self::read_carefully(text),
         }

@@ -4,49 +4,54 @@
 //! gives up at whatever else it meets: then serde_json reads the message from its beginning, and has the last word on what
 //! it means or what is wrong with it.
 
+use std::cell::Cell as Slot;
+
 use super::cell::Cell;
-use super::envelope::{Envelope, Member, Source};
-use super::marks::{Marks, has_control};
+use super::envelope::{self, Envelope, Source};
+use super::marks::special;
 use super::object::{Columns, Object, Shape};
+use super::template::{Form, Like, Member, Templates};
 
-/// The envelope that [`Envelope::from_json`] would find in this text; `None` if that takes a closer look.
-pub(super) fn envelope<'a, R: Columns<'a>>(text: &'a str) -> Option<Envelope<'a, R>> {
-    read::<R, false>(text)
+/// What was read of a table's messages before, to compare with.
+#[derive(Debug, Default)]
+pub(crate) struct Express {
+    plain: Kinds,
+    quoted: Kinds,
 }
 
-/// The same for a text that stands within a JSON string, whose quotes are therefore escaped. Undoing the escapes first
-/// costs more than reading it. `None` also where the message's identity takes the bytes of its images.
-pub(super) fn quoted_envelope<'a, R: Columns<'a>>(text: &'a str) -> Option<Envelope<'a, R>> {
-    read::<R, true>(text).filter(Envelope::says_which_change)
+/// The objects of an envelope.
+#[derive(Debug, Default)]
+struct Kinds {
+    rows: Templates,
+    sources: Templates,
 }
 
-fn read<'a, R: Columns<'a>, const QUOTED: bool>(text: &'a str) -> Option<Envelope<'a, R>> {
-    if has_control(text.as_bytes()) {
-        return None;
+impl Express {
+    /// The envelope that [`Envelope::from_json`] would find in this text; `None` if that takes a closer look.
+    pub(super) fn envelope<'a, R: Columns<'a>>(&self, text: &'a str) -> Option<Envelope<'a, R>> {
+        read::<R, false>(text, &self.plain)
     }
-    let mut reader = Reader::<QUOTED> { text, bytes: text.as_bytes(), at: 0, marks: Marks::of(text.as_bytes()) };
-    let mut envelope = Envelope::default();
-    let mut seen = 0_u8;
-    reader.members(|reader, name| {
-        let member = Member::of(name);
-        if let Some(bit) = member.bit() {
-            if seen & bit != 0 {
-                return None;
-            }
-            seen |= bit;
-        }
-        match member {
-            Member::Before => envelope.before = reader.object()?,
-            Member::After => envelope.after = reader.object()?,
-            Member::Source => envelope.source = reader.object::<Source<'a>>()?,
-            Member::Op => envelope.op = reader.scalar()?,
-            Member::Schema | Member::Payload => return None,
-            Member::Other if reader.peek() == Some(b'{') => reader.members(|reader, _| reader.scalar().map(drop))?,
-            Member::Other => drop(reader.scalar()?),
-        }
-        Some(())
-    })?;
-    (reader.at == text.len()).then_some(envelope)
+
+    /// The same for a text that stands within a JSON string, whose quotes are therefore escaped. Undoing the escapes first
+    /// costs more than reading it. `None` also where the message's identity takes the bytes of its images.
+    pub(super) fn quoted_envelope<'a, R: Columns<'a>>(&self, text: &'a str) -> Option<Envelope<'a, R>> {
+        read::<R, true>(text, &self.quoted).filter(Envelope::says_which_change)
+    }
+}
+
+thread_local! {
+    /// Room for the members of a `before`.
+    static MEMBERS: Slot<Vec<Member>> = const { Slot::new(Vec::new()) };
+}
+
+fn read<'a, R: Columns<'a>, const QUOTED: bool>(text: &'a str, kinds: &Kinds) -> Option<Envelope<'a, R>> {
+    // members' places are kept in 32 bits
+    u32::try_from(text.len()).ok()?;
+    let mut members = MEMBERS.take();
+    members.clear();
+    let envelope = Reader::<QUOTED>::new(text).envelope(kinds, &mut members);
+    MEMBERS.set(members);
+    envelope
 }
 
 const ESCAPED_QUOTE: &[u8] = b"\\\"";
@@ -56,12 +61,50 @@ struct Reader<'a, const QUOTED: bool> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
-    marks: Marks<'a>,
 }
 
 impl<'a, const QUOTED: bool> Reader<'a, QUOTED> {
     /// The byte that a string begins with.
     const QUOTE: u8 = if QUOTED { b'\\' } else { b'"' };
+    const QUOTE_LEN: usize = if QUOTED { ESCAPED_QUOTE.len() } else { 1 };
+
+    fn new(text: &'a str) -> Self {
+        Self { text, bytes: text.as_bytes(), at: 0 }
+    }
+
+    /// An envelope that is all of the text. `before` takes the members of the row image of that name.
+    fn envelope<R: Columns<'a>>(mut self, kinds: &Kinds, before: &mut Vec<Member>) -> Option<Envelope<'a, R>> {
+        let text = self.text;
+        let mut envelope = Envelope::default();
+        let mut seen = 0_u8;
+        self.members(|reader, name| {
+            let member = envelope::Member::of(name);
+            if let Some(bit) = member.bit() {
+                if seen & bit != 0 {
+                    return None;
+                }
+                seen |= bit;
+            }
+            match member {
+                envelope::Member::Before => reader.object(&mut envelope.before, kinds.rows.last(), Some(before), &kinds.rows)?,
+                envelope::Member::After => {
+                    let like = if before.is_empty() { kinds.rows.last() } else { Like { text, members: before } };
+                    reader.object(&mut envelope.after, like, None, &kinds.rows)?;
+                }
+                envelope::Member::Source => {
+                    reader.object::<Source<'a>>(&mut envelope.source, kinds.sources.last(), None, &kinds.sources)?;
+                }
+                envelope::Member::Op => envelope.op = reader.scalar()?,
+                envelope::Member::Schema | envelope::Member::Payload => return None,
+                envelope::Member::Other if reader.peek() == Some(b'{') => {
+                    reader.members(|reader, _| reader.scalar().map(drop))?;
+                }
+                envelope::Member::Other => drop(reader.scalar()?),
+            }
+            Some(())
+        })?;
+        (self.at == text.len()).then_some(envelope)
+    }
 
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
@@ -85,37 +128,114 @@ impl<'a, const QUOTED: bool> Reader<'a, QUOTED> {
             return Some(());
         }
         loop {
-            let Cell::Text(name) = self.string()? else { return None };
-            self.expect(b':')?;
+            let name = self.name()?;
             member(self, name)?;
-            match self.byte()? {
-                b',' => {}
-                b'}' => return Some(()),
-                _ => return None,
+            if self.ends()? {
+                return Some(());
             }
         }
     }
 
-    /// An object of scalars, or null.
-    fn object<R: Columns<'a>>(&mut self) -> Option<Object<R>> {
-        let mut object = Object::default();
-        if self.peek() == Some(b'n') {
-            self.literal("null")?;
-            return Some(object);
+    /// A member's name and the colon.
+    fn name(&mut self) -> Option<&'a str> {
+        let Cell::Text(name) = self.string()? else { return None };
+        self.expect(b':')?;
+        Some(name)
+    }
+
+    /// What stands behind a member: whether it was the last one.
+    fn ends(&mut self) -> Option<bool> {
+        match self.byte()? {
+            b',' => Some(false),
+            b'}' => Some(true),
+            _ => None,
         }
+    }
+
+    /// An object of scalars, or null. Keeps it as a template where it is unlike those that there are.
+    fn object<R: Columns<'a>>(
+        &mut self,
+        object: &mut Object<R>,
+        like: Like<'_>,
+        members: Option<&mut Vec<Member>>,
+        templates: &Templates,
+    ) -> Option<()> {
+        if self.peek() == Some(b'n') {
+            return self.literal("null");
+        }
+        let start = self.at;
         object.shape = Shape::Object;
-        let row: &mut R = &mut object.row;
-        self.members(|reader, name| {
-            let value = reader.scalar()?;
-            if let Some((_, cell)) = row.slot(name) {
-                if *cell != Cell::Absent {
-                    return None;
+        let names_read = self.row(&mut object.row, like, members)?;
+        if templates.wants(names_read) {
+            learn::<R, QUOTED>(&self.text[start..self.at], templates);
+        }
+        Some(())
+    }
+
+    /// An object of scalars, compared with one like it. Gives how many names had to be read; `members` takes all members.
+    fn row<R: Columns<'a>>(&mut self, row: &mut R, like: Like<'_>, mut members: Option<&mut Vec<Member>>) -> Option<usize> {
+        self.expect(b'{')?;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Some(0);
+        }
+        let cells = row.cells();
+        let mut names_read = 0;
+        let mut left = like.members;
+        loop {
+            let mut known = None;
+            if let Some(first) = left.first() {
+                let same_to = first.name as usize + like.same(first, &self.bytes[self.at..]);
+                let shift = position(self.at).wrapping_sub(first.name);
+                // with the separator behind it: a number might go on
+                let same = left.iter().take_while(|member| (member.end as usize) < same_to).count();
+                let (same, rest) = left.split_at(same);
+                for member in same.iter().map(|member| member.shifted(shift)) {
+                    if let Some(place) = member.place {
+                        let value = &self.text[member.value as usize..member.end as usize];
+                        put(&mut cells[usize::from(place)], member.form.cell(value, Self::QUOTE_LEN))?;
+                    }
+                    if let Some(members) = &mut members {
+                        members.push(member);
+                    }
                 }
-                *cell = value;
+                left = rest;
+                if let Some(last) = same.last() {
+                    self.at = last.shifted(shift).end as usize;
+                    if self.ends()? {
+                        return Some(names_read);
+                    }
+                }
+                known = left.first().filter(|next| next.value as usize <= same_to);
             }
-            Some(())
-        })?;
-        Some(object)
+            let name = self.at;
+            let place = if let Some(known) = known {
+                self.at += (known.value - known.name) as usize;
+                left = &left[1..];
+                known.place
+            } else {
+                let read = self.name()?;
+                names_read += 1;
+                // columns were dropped before it, or it is a new one
+                let quoted = &self.text[name..self.at - 1];
+                if let Some(found) = left.iter().position(|member| like.name(member) == quoted) {
+                    left = &left[found + 1..];
+                }
+                R::place(read).and_then(|place| u8::try_from(place).ok())
+            };
+            let value = self.at;
+            let cell = self.scalar()?;
+            if let Some(members) = &mut members {
+                let [name, value, end] = [name, value, self.at].map(position);
+                members.push(Member { name, value, end, place, form: Form::of(cell)? });
+            }
+            if let Some(place) = place {
+                put(&mut cells[usize::from(place)], cell)?;
+            }
+            if self.ends()? {
+                return Some(names_read);
+            }
+        }
     }
 
     fn scalar(&mut self) -> Option<Cell<'a>> {
@@ -139,7 +259,7 @@ impl<'a, const QUOTED: bool> Reader<'a, QUOTED> {
         }
         let quote = self.at;
         self.expect(b'"')?;
-        let mut end = self.marks.next(self.at)?;
+        let mut end = special(self.bytes, self.at)?;
         if self.bytes[end] == b'"' {
             let text = &self.text[self.at..end];
             self.at = end + 1;
@@ -150,9 +270,11 @@ impl<'a, const QUOTED: bool> Reader<'a, QUOTED> {
                 b'"' | b'\\' => end + 2,
                 _ => self.escape(end + 1)?,
             };
-            end = self.marks.next(behind)?;
+            end = special(self.bytes, behind)?;
         }
-        self.at = end + 1;
+        self.at = end;
+        // else it is a control character
+        self.expect(b'"')?;
         Some(Cell::Escaped(&self.text[quote..self.at]))
     }
 
@@ -172,7 +294,7 @@ impl<'a, const QUOTED: bool> Reader<'a, QUOTED> {
         let mut end = start;
         loop {
             let from = end;
-            end = self.marks.next(from)?;
+            end = special(self.bytes, from)?;
             let rest = &self.bytes[end..];
             if rest.starts_with(ESCAPED_QUOTE) {
                 self.at = end + ESCAPED_QUOTE.len();
@@ -224,6 +346,25 @@ impl<'a, const QUOTED: bool> Reader<'a, QUOTED> {
     }
 }
 
+/// Keeps an object that was just read as a template.
+#[cold]
+fn learn<'a, R: Columns<'a>, const QUOTED: bool>(text: &'a str, templates: &Templates) {
+    let mut members = Vec::new();
+    if Reader::<QUOTED>::new(text).row(&mut R::default(), Like::default(), Some(&mut members)).is_some() {
+        templates.keep(text, members);
+    }
+}
+
+/// `None` where the column was there before.
+fn put<'a>(cell: &mut Cell<'a>, value: Cell<'a>) -> Option<()> {
+    matches!(cell, Cell::Absent).then(|| *cell = value)
+}
+
+/// A place in a text of less than 4 GiB.
+fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -251,6 +392,24 @@ mod tests {
         format!("{:?} {cells:?}", object.shape)
     }
 
+    /// The envelope of a text, whatever was read before it.
+    fn envelope<T: PartialEq + std::fmt::Debug>(text: &str, told: impl Fn(Envelope<'_, Row<'_>>) -> T) -> Option<T> {
+        let fresh = Express::default().envelope(text).map(&told);
+        let warm = Express::default();
+        for before in [&*USUAL.replace(r#","extra":{}"#, ""), text, text] {
+            warm.envelope::<Row<'_>>(before);
+            assert_eq!(warm.envelope(text).map(&told), fresh, "{text}");
+        }
+        fresh
+    }
+
+    fn quoted_envelope<T: PartialEq + std::fmt::Debug>(text: &str, told: impl Fn(Envelope<'_, Row<'_>>) -> T) -> Option<T> {
+        let express = Express::default();
+        let fresh = express.quoted_envelope(text).map(&told);
+        assert_eq!(express.quoted_envelope(text).map(&told), fresh, "{text}");
+        fresh
+    }
+
     /// What both readers make of a text: this one may give up.
     fn both(text: &str) -> (Option<String>, Result<String, String>) {
         let told = |envelope: Envelope<'_, Row<'_>>| {
@@ -261,10 +420,11 @@ mod tests {
             format!("{} {} {source} {} {wrapped}", row(envelope.before), row(envelope.after), cell(envelope.op))
         };
         let quoted = serde_json::to_string(text).unwrap();
-        if let Some(quoted) = quoted_envelope(&quoted[1..quoted.len() - 1]).map(told) {
-            assert_eq!(Some(quoted), envelope(text).map(told), "{text}");
+        let express = envelope(text, told);
+        if let Some(quoted) = quoted_envelope(&quoted[1..quoted.len() - 1], told) {
+            assert_eq!(Some(quoted), express, "{text}");
         }
-        (envelope(text).map(told), Envelope::read_carefully(text).map(told).map_err(|bad| format!("{bad:?}")))
+        (express, Envelope::read_carefully(text).map(told).map_err(|bad| format!("{bad:?}")))
     }
 
     const USUAL: &str = r#"{"before":null,"after":{"Id":7,"Amount":"-12.50","Other":-0.5,"Name":"Zoë \"\uD83C\uDFE6\\","Flag":true,"None":null},"source":{"ts_ms":5,"commit_lsn":"1:2:3","extra":{}},"transaction":{"id":"1","total_order":1},"op":"c","ts_ms":1}"#;
@@ -281,8 +441,8 @@ mod tests {
         let usual = USUAL.replace(r#","extra":{}"#, r#","change_lsn":"1:2:4""#);
         for (text, is_read) in [(usual, true), (USUAL.to_owned(), false)] {
             let quoted = serde_json::to_string(&text).unwrap();
-            assert_eq!(quoted_envelope::<Row<'_>>(&quoted[1..quoted.len() - 1]).is_some(), is_read, "{text}");
-            assert!(quoted_envelope::<Row<'_>>(&text).is_none(), "no quote is escaped: {text}");
+            assert_eq!(quoted_envelope(&quoted[1..quoted.len() - 1], |_| ()).is_some(), is_read, "{text}");
+            assert!(quoted_envelope(&text, |_| ()).is_none(), "no quote is escaped: {text}");
         }
     }
 
@@ -317,8 +477,50 @@ mod tests {
         }
     }
 
+    #[test]
+    fn images_that_differ_a_little_are_read_by_what_they_share() {
+        let row =
+            |row: &str| format!(r#"{{"before":{{{row}}},"after":{{"Id":7,"Amount":"1.5","x":null,"Name":"Zoë \"é"}},"op":"u"}}"#);
+        for image in [
+            r#""Id":7,"Amount":"1.5","x":null,"Name":"Zoë \"é""#,
+            r#""Id":71,"Amount":"1.55","x":null,"Name":"Zo""#,
+            r#""Id":7,"Amount":"1.5","x":null"#,
+            r#""Id":7,"Name":"Zoë \"é""#,
+            r#""Name":"Zoë \"é","Id":7"#,
+            r#""Id":7,"Amount":"1.5","y":"new","x":null,"Name":"Zoë \"é""#,
+            r#""Id":7,"Amount":"1.5","x":null,"Name":"Zoë \"é","y":true"#,
+            r#""Id":null,"Amount":7,"x":"1.5","Name":false"#,
+            "",
+        ] {
+            let text = row(image);
+            let (express, careful) = both(&text);
+            assert_eq!(express.expect("it is usual"), careful.unwrap());
+        }
+        let (express, careful) = both(&row(r#""Id":7,"Amount":"1.5","Id":7"#));
+        assert_eq!(express, None);
+        assert!(careful.unwrap().contains("Duplicate(\"Id\")"));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_096))]
+
+        #[test]
+        fn rows_of_any_members_mean_the_same_beside_rows_like_them(
+            rows in proptest::collection::vec(proptest::collection::vec(
+                ("Id|Amount|Name|x|y", "null|1|12|\"\"|\"t\"|\"t\\\\u00e9\"|true"), 0..6), 2..4),
+        ) {
+            let express = Express::default();
+            for pair in rows.windows(2) {
+                let image = |row: &[(String, String)]| row.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect::<Vec<_>>().join(",");
+                let text = format!("{{\"before\":{{{}}},\"after\":{{{}}},\"op\":\"u\"}}", image(&pair[0]), image(&pair[1]));
+                let told = |envelope: Envelope<'_, Row<'_>>| [envelope.before, envelope.after].map(|row| cells(row, &["Id", "Amount", "Name"]));
+                let careful = told(Envelope::read_carefully(&text).unwrap());
+                match express.envelope(&text).map(told) {
+                    Some(read) => prop_assert_eq!(read, careful),
+                    None => prop_assert!(careful.iter().any(|image| image.starts_with("Duplicate"))),
+                }
+            }
+        }
 
         #[test]
         fn a_damaged_message_means_the_same_or_takes_a_closer_look(at in 0..USUAL.len(), byte in 0x20_u8..0x7f, cut in any::<bool>()) {

@@ -79,6 +79,29 @@ fn lowest_bits(word: u64) -> u64 {
     word.wrapping_mul(TO_THE_LAST_BYTE) >> (u64::BITS as usize - WORD)
 }
 
+const ONES: u64 = u64::MAX / 0xff;
+const HIGHEST: u64 = ONES << 7;
+
+/// The first byte at `from` or after it that ends the plain part of a string: a quote, a backslash or a control character,
+/// which JSON forbids.
+#[inline]
+pub(crate) fn special(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*word);
+        // bits above the lowest one may be wrong, by the borrow of a byte that is right
+        let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGHEST;
+        let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        let found = equal(b'"') | equal(b'\\') | below(word, 0x20);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += WORD;
+    }
+    let rest = bytes.get(at..)?.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20))?;
+    Some(at + rest)
+}
+
 /// JSON forbids raw control characters in strings.
 pub(crate) fn has_control(bytes: &[u8]) -> bool {
     // without a branch a byte, so that the compiler takes many at a time

@@ -23,6 +23,7 @@ pub mod record;
 mod registry;
 pub(crate) mod schema;
 pub(crate) mod table;
+mod template;
 pub(crate) mod temporal;
 
 pub use bad::BadMessage;

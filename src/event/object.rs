@@ -11,35 +11,54 @@ use serde_json::value::RawValue;
 
 use super::cell::Cell;
 
-/// A struct of cells, declared by [`columns!`].
+/// Cells of an object, one for each member that is read; declared by [`columns!`].
 pub(crate) trait Columns<'a>: Default {
+    const NAMES: &'static [&'static str];
+
+    /// The place of a column among those that are read; `None` for one that is not.
+    fn place(name: &str) -> Option<usize>;
+
+    fn cells(&mut self) -> &mut [Cell<'a>];
+
     /// Where the value of a column goes, with the column's static name; `None` for a column that is not read.
-    fn slot(&mut self, name: &str) -> Option<(&'static str, &mut Cell<'a>)>;
+    fn slot(&mut self, name: &str) -> Option<(&'static str, &mut Cell<'a>)> {
+        let place = Self::place(name)?;
+        Some((Self::NAMES[place], &mut self.cells()[place]))
+    }
 }
 
-/// Declares the columns that are read of a table: a struct with a cell for each, and a method that names it.
+/// Declares the columns that are read of a table: a cell for each, and a method that names it.
 macro_rules! columns {
     ($(#[$meta:meta])* $vis:vis struct $name:ident { $($field:ident = $column:literal),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Default)]
-        $vis struct $name<'a> {
-            $($field: $crate::event::cell::Cell<'a>),*
-        }
+        $vis struct $name<'a>([$crate::event::cell::Cell<'a>; [$($column),*].len()]);
 
-        impl<'a> $crate::event::object::Columns<'a> for $name<'a> {
-            fn slot(&mut self, name: &str) -> Option<(&'static str, &mut $crate::event::cell::Cell<'a>)> {
-                match name {
-                    $($column => Some(($column, &mut self.$field)),)*
-                    _ => None,
+        const _: () = {
+            #[allow(non_camel_case_types, reason = "they are the methods' names")]
+            enum Place { $($field),* }
+
+            impl<'a> $crate::event::object::Columns<'a> for $name<'a> {
+                const NAMES: &'static [&'static str] = &[$($column),*];
+
+                fn place(name: &str) -> Option<usize> {
+                    match name {
+                        $($column => Some(Place::$field as usize),)*
+                        _ => None,
+                    }
+                }
+
+                fn cells(&mut self) -> &mut [$crate::event::cell::Cell<'a>] {
+                    &mut self.0
                 }
             }
-        }
 
-        impl<'a> $name<'a> {
-            $(fn $field(&self, of: &'static str) -> $crate::event::cell::Column<'a> {
-                $crate::event::cell::Column { of, name: $column, cell: self.$field }
-            })*
-        }
+            impl<'a> $name<'a> {
+                $($vis fn $field(&self, of: &'static str) -> $crate::event::cell::Column<'a> {
+                    $crate::event::cell::Column { of, name: $column, cell: self.0[Place::$field as usize] }
+                })*
+            }
+        };
     };
 }
 pub(crate) use columns;

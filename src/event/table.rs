@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::avro;
 use super::bad::BadMessage;
 use super::envelope::{self, Envelope};
-use super::express;
+use super::express::Express;
 use super::formats::Formats;
 use super::object::Columns;
 use super::record::Record;
@@ -71,6 +71,7 @@ impl Images<'_> {
 pub(crate) struct TableReader<T: Table> {
     configured: ImageForms<T::Forms>,
     schemas: Seen<Box<str>, ImageForms<T::Forms>>,
+    express: Express,
     avro: Option<avro::Reader<T>>,
 }
 
@@ -80,6 +81,7 @@ impl<T: Table> TableReader<T> {
         Self {
             configured: ImageForms { before: forms, after: forms },
             schemas: Seen::default(),
+            express: Express::default(),
             avro: formats.registry.clone().map(|registry: Arc<Registry>| avro::Reader::new(registry)),
         }
     }
@@ -121,7 +123,7 @@ impl<T: Table> TableReader<T> {
         if self.avro.is_some() && record.has_header(SCHEMA_ID) {
             return None;
         }
-        let envelope = express::quoted_envelope(value)?;
+        let envelope = self.express.quoted_envelope(value)?;
         // its identity has something better than images
         read(&envelope, &self.configured, Images::Json("")).ok()
     }
@@ -133,7 +135,7 @@ impl<T: Table> TableReader<T> {
         let text = simdutf8::basic::from_utf8(value).map_err(|_| BadMessage::new("not_json", "the value is not UTF-8"))?;
         if let Some((payload, forms)) = self.known_schema(text) {
             // Else it is a null payload, or only looked like a payload: it is read again with care.
-            if let Ok(envelope) = Envelope::from_json(payload) {
+            if let Ok(envelope) = Envelope::from_json(payload, &self.express) {
                 return Ok(Some((envelope, forms, payload)));
             }
         }
@@ -142,7 +144,7 @@ impl<T: Table> TableReader<T> {
             "null" => return Ok(None),
             _ => {}
         }
-        let envelope = Envelope::from_json(text)?;
+        let envelope = Envelope::from_json(text, &self.express)?;
         let Some((schema, payload)) = envelope.wrapped() else { return Ok(Some((envelope, self.configured, text))) };
         if let Some(twice @ ("schema" | "payload")) = envelope.duplicate {
             return Err(BadMessage::new("malformed", format_args!("{twice} stands there twice")));
@@ -151,7 +153,7 @@ impl<T: Table> TableReader<T> {
             return Ok(None);
         }
         let forms = self.forms(schema.get())?;
-        Ok(Some((Envelope::from_json(payload.get())?, forms, payload.get())))
+        Ok(Some((Envelope::from_json(payload.get(), &self.express)?, forms, payload.get())))
     }
 
     /// The payload of a message that begins with a schema that was seen before, byte for byte: the schema, which is most

@@ -1,0 +1,189 @@
+//! Objects that were read before, for the next ones to be compared with.
+//!
+//! Rows of a table have the same columns in the same order and many of the same values; the images of an update differ in
+//! one or two. So an object is held against one whose members are known: as far as they are the same, byte for byte, they
+//! have the same members, and only what differs has to be read. Nothing counts as read that was not compared.
+
+use std::sync::OnceLock;
+
+use super::cell::Cell;
+
+/// Where a member of an object lies in a text, and what kind of value it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    /// Its name's opening quote.
+    pub(super) name: u32,
+    pub(super) value: u32,
+    /// Behind its value, where a comma or a brace stands.
+    pub(super) end: u32,
+    /// Among the columns that are read.
+    pub(super) place: Option<u8>,
+    pub(super) form: Form,
+}
+
+impl Member {
+    /// The same member in a text in which it lies this much further on; the sum wraps.
+    pub(super) fn shifted(self, by: u32) -> Self {
+        let Self { name, value, end, .. } = self;
+        Self { name: name.wrapping_add(by), value: value.wrapping_add(by), end: end.wrapping_add(by), ..self }
+    }
+}
+
+/// What kind of cell a value makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Null,
+    True,
+    False,
+    Number,
+    Text,
+    Escaped,
+    EscapedTwice,
+}
+
+impl Form {
+    /// Of a cell that was read from a scalar.
+    pub(super) fn of(cell: Cell<'_>) -> Option<Self> {
+        Some(match cell {
+            Cell::Null => Self::Null,
+            Cell::Bool(true) => Self::True,
+            Cell::Bool(false) => Self::False,
+            Cell::Number(_) => Self::Number,
+            Cell::Text(_) => Self::Text,
+            Cell::Escaped(_) => Self::Escaped,
+            Cell::EscapedTwice(_) => Self::EscapedTwice,
+            Cell::Absent | Cell::Nested | Cell::Integer(_) | Cell::Double(_) | Cell::Bytes(_) => return None,
+        })
+    }
+
+    /// The cell of a value of this form, whose quotes are so long.
+    pub(super) fn cell(self, value: &str, quote: usize) -> Cell<'_> {
+        match self {
+            Self::Null => Cell::Null,
+            Self::True => Cell::Bool(true),
+            Self::False => Cell::Bool(false),
+            Self::Number => Cell::Number(value),
+            Self::Text => Cell::Text(&value[quote..value.len() - quote]),
+            Self::Escaped => Cell::Escaped(value),
+            Self::EscapedTwice => Cell::EscapedTwice(value),
+        }
+    }
+}
+
+/// A text and the members of one object in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Like<'t> {
+    pub(super) text: &'t str,
+    pub(super) members: &'t [Member],
+}
+
+impl<'t> Like<'t> {
+    /// How many bytes from its member's name on are the same as these.
+    pub(super) fn same(&self, member: &Member, bytes: &[u8]) -> usize {
+        common_prefix(&self.text.as_bytes()[member.name as usize..], bytes)
+    }
+
+    /// A member's name with its quotes.
+    pub(super) fn name(&self, member: &Member) -> &'t str {
+        // a colon stands between them
+        &self.text[member.name as usize..member.value as usize - 1]
+    }
+}
+
+/// An object that is kept.
+#[derive(Debug)]
+struct Template {
+    text: Box<str>,
+    members: Box<[Member]>,
+}
+
+/// Objects of one kind that were read, kept to compare with. Shared by all threads that decode.
+///
+/// The last one kept is the one to compare with. They are never freed, so there are few.
+#[derive(Debug, Default)]
+pub(super) struct Templates {
+    kept: [OnceLock<Template>; 8],
+}
+
+/// Names that had to be read in an object before it is worth to be kept in the place of another.
+const UNLIKE: usize = 4;
+
+impl Templates {
+    pub(super) fn last(&self) -> Like<'_> {
+        let last = self.kept.iter().map_while(OnceLock::get).last();
+        last.map_or(Like::default(), |Template { text, members }| Like { text, members })
+    }
+
+    /// Whether an object in which so many names had to be read should be kept.
+    pub(super) fn wants(&self, names_read: usize) -> bool {
+        let is_unlike = names_read >= UNLIKE || (names_read > 0 && self.kept[0].get().is_none());
+        is_unlike && self.kept.iter().any(|slot| slot.get().is_none())
+    }
+
+    /// Two threads that keep the same at once take two slots; no harm is done.
+    #[cold]
+    pub(super) fn keep(&self, text: &str, members: Vec<Member>) {
+        let mut template = Template { text: text.into(), members: members.into() };
+        for slot in &self.kept {
+            match slot.set(template) {
+                Ok(()) => return,
+                Err(back) => template = back,
+            }
+        }
+    }
+}
+
+/// Bytes that are compared together.
+const BLOCK: usize = 32;
+const WORD: usize = size_of::<u64>();
+
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let (a_blocks, _) = a.as_chunks::<BLOCK>();
+    let (b_blocks, _) = b.as_chunks::<BLOCK>();
+    let same = BLOCK * a_blocks.iter().zip(b_blocks).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[same..], &b[same..]);
+    let (a_words, _) = a.as_chunks::<WORD>();
+    let (b_words, _) = b.as_chunks::<WORD>();
+    let mut words = 0;
+    for (a, b) in a_words.iter().zip(b_words) {
+        let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differing != 0 {
+            return same + words + differing.trailing_zeros() as usize / 8;
+        }
+        words += WORD;
+    }
+    same + words + a[words..].iter().zip(&b[words..]).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_common_prefix_ends_before_the_first_byte_that_differs() {
+        let a: Vec<u8> = (0..200).collect();
+        assert_eq!(common_prefix(&a, &a), 200);
+        assert_eq!(common_prefix(&a, &[]), 0);
+        for at in 0..200 {
+            let mut b = a.clone();
+            b[at] ^= 0x80;
+            assert_eq!(common_prefix(&a, &b), at);
+            assert_eq!(common_prefix(&a, &a[..at]), at);
+            assert_eq!(common_prefix(&a[..at], &b), at);
+        }
+    }
+
+    #[test]
+    fn templates_are_few_and_the_last_one_counts() {
+        let templates = Templates::default();
+        assert!(!templates.wants(0));
+        assert!(templates.wants(1), "there is none yet");
+        templates.keep("0", Vec::new());
+        assert!(!templates.wants(UNLIKE - 1));
+        for n in 1..10 {
+            assert_eq!(templates.wants(UNLIKE), n < 8);
+            templates.keep(&n.to_string(), Vec::new());
+        }
+        assert_eq!(templates.last().text, "7");
+    }
+}
