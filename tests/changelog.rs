@@ -42,7 +42,7 @@ fn lending(table: &str, offset: i64, second: i64, op: &str, before: &str, after:
         "commit_lsn":"0000002b:{second:08x}:0002","change_lsn":"0000002b:{second:08x}:0001","event_serial_no":1}},"op":"{op}"}}"#
     );
     let origin = Origin { topic: partition(table).topic, partition: 0, offset };
-    OwnedRecord { origin, timestamp_ms: Some(ms), key: None, value: Some(value.into_bytes()), headers: Vec::new() }
+    OwnedRecord { origin, timestamp_ms: Some(ms), key: None, value: Some(value.into_bytes()), headers: [].into() }
 }
 
 fn agreement(balance: &str, settled: bool) -> String {

@@ -15,7 +15,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use tidewaiter::engine::Partition;
 use tidewaiter::engine::pipeline::{Pipeline, PipelineError, PipelineSettings, Ports, Until};
-use tidewaiter::engine::ports::OwnedRecord;
+use tidewaiter::engine::ports::{OwnedRecord, SharedHeaders};
 use tidewaiter::event::{Origin, Topic};
 use tidewaiter::io::kafka::{Connection, EmbeddedBroker, KafkaSink, KafkaSource, Membership, Outputs, Start, Subscription};
 use tidewaiter::time::{ManualClock, Timestamp};
@@ -124,7 +124,7 @@ fn read_until(
         let Some(message) = consumer.poll(Duration::from_millis(20)) else { continue };
         let message = message.unwrap().detach();
         let origin = Origin { topic: Topic::intern(topic), partition: message.partition(), offset: message.offset() };
-        let headers = message.headers().map_or_else(Vec::new, |headers| {
+        let headers = message.headers().map_or_else(SharedHeaders::default, |headers| {
             headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
         });
         let (key, value) = (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec));
@@ -174,7 +174,7 @@ async fn alerts_of_one_key_lie_in_one_partition_in_the_order_of_judging() {
     let alerts = read(&broker, "alerts", 2, 100);
     let mut by_key: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for alert in &alerts {
-        assert_eq!(alert.headers, [("content-type".to_owned(), Some(b"application/json".to_vec()))]);
+        assert_eq!(*alert.headers, [("content-type".to_owned(), Some(b"application/json".to_vec()))]);
         let value = text(alert.value.as_ref());
         let first = value.split(':').nth(2).unwrap().split('+').next().unwrap().parse().unwrap();
         by_key.entry(text(alert.key.as_ref())).or_default().push(first);
@@ -206,7 +206,7 @@ async fn a_bad_record_reaches_the_dead_letters_whole_with_connects_headers() {
     let mut bad = record(partition(TOPICS[0], 2), 0, 1, "K", 1);
     bad.value = Some(b"not json".to_vec());
     bad.timestamp_ms = Some(1_768_208_400_007);
-    bad.headers = vec![("trace".to_owned(), Some(vec![0, 255])), ("trace".to_owned(), None)];
+    bad.headers = [("trace".to_owned(), Some(vec![0, 255])), ("trace".to_owned(), None)].into();
     produce(&broker, &record(partition(TOPICS[0], 2), 0, 1, "K", 1));
     produce(&broker, &bad);
     broker.flush().unwrap();
@@ -214,7 +214,7 @@ async fn a_bad_record_reaches_the_dead_letters_whole_with_connects_headers() {
     let letters = read(&broker, "dead-letters", 1, 1);
     let letter = &letters[0];
     assert_eq!((&letter.key, &letter.value, letter.timestamp_ms), (&bad.key, &bad.value, bad.timestamp_ms));
-    assert_eq!(letter.headers[..2], bad.headers, "null values and repeated names included");
+    assert_eq!(letter.headers[..2], *bad.headers, "null values and repeated names included");
     let errors: BTreeMap<_, _> = letter.headers[2..].iter().map(|(name, value)| (name.as_str(), text(value.as_ref()))).collect();
     assert_eq!(errors["__connect.errors.topic"], TOPICS[0]);
     assert_eq!(errors["__connect.errors.partition"], "2");

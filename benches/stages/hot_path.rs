@@ -6,7 +6,7 @@ use super::all;
 use super::cpu_time::CpuCriterion;
 use super::typed::{PARSERS, Scratch};
 use super::workload::book::Book;
-use super::workload::drive::{Bench, decoded, lending};
+use super::workload::drive::{BATCH, Bench, decoded, lending};
 use super::workload::{Form, Mix, Rates, Workload};
 
 pub(crate) fn hot_path(criterion: &mut CpuCriterion) {
@@ -40,6 +40,21 @@ pub(crate) fn hot_path(criterion: &mut CpuCriterion) {
             assert!(read(), "{name} reads {case}");
             group.bench_function(format!("{case}/baseline/{name}"), |bencher| bencher.iter(&mut read));
         }
+    }
+    group.finish();
+}
+
+/// The whole way by how much is decoded before what it means is applied and judged.
+pub(crate) fn batches(criterion: &mut CpuCriterion) {
+    let records = Workload::records(Mix::default());
+    let bench = Bench::new(Mix::default().form, Book::cached());
+    let mut alerts = Vec::new();
+    let mut group = criterion.benchmark_group("hot_path/batch");
+    group.throughput(all(&records)).sample_size(20);
+    for batch in [16, 128, 512, BATCH, 10_000] {
+        group.bench_function(format!("{batch}_records"), |bencher| {
+            bencher.iter(|| bench.run_in_batches(black_box(&records), batch, &mut alerts));
+        });
     }
     group.finish();
 }

@@ -10,6 +10,7 @@ mod hot_path;
 mod judge;
 mod lookup;
 mod merge;
+mod money;
 mod process;
 mod scaling;
 mod typed;
@@ -43,9 +44,11 @@ criterion_group!(
     process::process,
     judge::judge,
     judge::encode,
+    money::money,
     lookup::files,
     lookup::cache,
     hot_path::hot_path,
+    hot_path::batches,
     scaling::book,
     scaling::history,
 );

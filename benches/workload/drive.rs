@@ -108,9 +108,14 @@ impl<L: Lookup<Question, Answer>> Bench<L> {
 
     /// The whole way, with an engine of its own. Gives how many alerts there were.
     pub(crate) fn run(&self, records: &[OwnedRecord], out: &mut Vec<u8>) -> usize {
+        self.run_in_batches(records, BATCH, out)
+    }
+
+    /// The same with so many records at a time.
+    pub(crate) fn run_in_batches(&self, records: &[OwnedRecord], batch: usize, out: &mut Vec<u8>) -> usize {
         let mut feed = self.feed(records);
         let mut alerts = 0;
-        for batch in records.chunks(BATCH) {
+        for batch in records.chunks(batch) {
             for record in batch {
                 feed.push(decoded(&self.lending, record));
             }

@@ -199,6 +199,9 @@ pub enum CommitError {
     Stop { detail: String, hint: Option<String> },
 }
 
+/// A record's headers. Shared, since a connector gives nearly all of its records the same.
+pub type SharedHeaders = Arc<[(String, Option<Vec<u8>>)]>;
+
 /// A record that outlives the poll it came with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OwnedRecord {
@@ -208,20 +211,29 @@ pub struct OwnedRecord {
     pub key: Option<Vec<u8>>,
     /// `None` is a tombstone.
     pub value: Option<Vec<u8>>,
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub headers: SharedHeaders,
 }
 
 impl OwnedRecord {
     /// Lends the record to `read`.
     pub fn with<T>(&self, read: impl FnOnce(&Record<'_>) -> T) -> T {
-        let headers: Vec<_> =
-            self.headers.iter().map(|(name, value)| Header { name: name.as_str(), value: value.as_deref() }).collect();
+        const NONE: Header<'_> = Header { name: "", value: None };
+        let lent = self.headers.iter().map(|(name, value)| Header { name, value: value.as_deref() });
+        let mut few = [NONE; 8];
+        let many: Vec<_>;
+        let headers = if let Some(few) = few.get_mut(..self.headers.len()) {
+            few.iter_mut().zip(lent).for_each(|(place, header)| *place = header);
+            &*few
+        } else {
+            many = lent.collect();
+            &many
+        };
         read(&Record {
             origin: self.origin,
             timestamp_ms: self.timestamp_ms,
             key: self.key.as_deref(),
             value: self.value.as_deref(),
-            headers: &headers,
+            headers,
         })
     }
 

@@ -174,10 +174,8 @@ impl<D: Domain> Processor<D> {
     }
 
     fn touch(&mut self, key: &Key, before: Option<i32>) {
-        if let Some(touched) = &mut self.touched
-            && !touched.contains_key(key)
-        {
-            touched.insert(key.clone(), before);
+        if let Some(touched) = &mut self.touched {
+            touched.entry(key.clone()).or_insert(before);
         }
     }
 }

@@ -259,7 +259,7 @@ fn opening(topic: &str, number: i64) -> OwnedRecord {
         1_768_208_400_000 + number
     );
     let origin = Origin { topic: Topic::intern(topic), partition: i32::try_from(number % 2).unwrap(), offset: 0 };
-    OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(value.into_bytes()), headers: Vec::new() }
+    OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(value.into_bytes()), headers: [].into() }
 }
 
 #[test]

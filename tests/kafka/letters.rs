@@ -57,7 +57,7 @@ impl Scene {
             "commit_lsn":"0000002b:{second:08x}:0002","change_lsn":"0000002b:{second:08x}:0001","event_serial_no":1}},"op":"{op}"}}"#
         );
         let origin = Origin { topic: Topic::intern(topic), partition: 0, offset: 0 };
-        OwnedRecord { origin, timestamp_ms: Some(ms), key: None, value: Some(value.into_bytes()), headers: Vec::new() }
+        OwnedRecord { origin, timestamp_ms: Some(ms), key: None, value: Some(value.into_bytes()), headers: [].into() }
     }
 
     /// Amounts as they are written: text with quotes, numbers without.

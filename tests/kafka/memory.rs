@@ -34,7 +34,7 @@ fn update(topic: &str, number: i64, commit: i64, balance: i64) -> OwnedRecord {
         1_768_208_400_000 + commit
     );
     let origin = Origin { topic: Topic::intern(topic), partition: i32::try_from(number % 2).unwrap(), offset: 0 };
-    OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(value.into_bytes()), headers: Vec::new() }
+    OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(value.into_bytes()), headers: [].into() }
 }
 
 /// The most that the daemon had resident while it consumed so many records, in MiB, and how long that took.

@@ -12,7 +12,7 @@ use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
-use tidewaiter::engine::ports::OwnedRecord;
+use tidewaiter::engine::ports::{OwnedRecord, SharedHeaders};
 use tidewaiter::event::{Origin, Topic};
 use tidewaiter::io::kafka::Connection;
 use xtask::kafka::Cluster;
@@ -221,7 +221,7 @@ impl Stage {
 pub(crate) fn send(producer: &BaseProducer, records: &[OwnedRecord]) {
     for record in records {
         let mut headers = OwnedHeaders::new();
-        for (key, value) in &record.headers {
+        for (key, value) in &*record.headers {
             headers = headers.insert(Header { key, value: value.as_deref() });
         }
         let mut out: BaseRecord<'_, [u8], [u8]> =
@@ -235,7 +235,7 @@ pub(crate) fn send(producer: &BaseProducer, records: &[OwnedRecord]) {
 }
 
 fn owned(message: &impl Message) -> OwnedRecord {
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
+    let headers = message.headers().map_or_else(SharedHeaders::default, |headers| {
         headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
     });
     OwnedRecord {

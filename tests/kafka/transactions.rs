@@ -101,7 +101,7 @@ async fn a_commit_whose_transaction_is_aborted_is_invisible_to_readers_of_commit
         timestamp_ms: None,
         key: None,
         value: Some(incompressible(2000)),
-        headers: Vec::new(),
+        headers: [].into(),
         reason: "large".to_owned(),
         detail: String::new(),
         hint: None,
@@ -175,7 +175,7 @@ async fn a_partition_that_was_full_when_it_was_taken_away_is_read_when_it_comes_
     let topics = Topics::of(&stage);
     let origin = Origin { topic: Topic::intern(&topics.input), partition: 0, offset: 0 };
     let large = incompressible(900_000);
-    let record = OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(large), headers: Vec::new() };
+    let record = OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(large), headers: [].into() };
     // twice what is read ahead
     stage.produce(&vec![record; 20]);
     let mut source = KafkaSource::start(&stage.connection("group"), topics.subscription()).unwrap();

@@ -374,7 +374,7 @@ async fn bad_records_go_out_whole_with_the_batch_that_passes_them() {
     start(&broker, Until::Drained, settings()).task.await.unwrap().unwrap();
     let batches = broker.batches();
     let [letter] = batches[0].dead_letters.as_slice() else { panic!("{batches:?}") };
-    assert_eq!((&letter.key, &letter.value, &letter.headers), (&bad.key, &bad.value, &bad.headers));
+    assert_eq!((&letter.key, &letter.value, &*letter.headers), (&bad.key, &bad.value, &*bad.headers));
     assert_eq!((letter.origin, letter.timestamp_ms), (bad.origin, bad.timestamp_ms));
     assert_eq!(letter.reason, "not_toy");
 }

@@ -152,7 +152,7 @@ pub fn record(partition: Partition, offset: i64, commit: u64, account: &str, amo
         timestamp_ms: Some(at),
         key: Some(account.into()),
         value: Some(serde_json::to_vec(&change).unwrap()),
-        headers: vec![("trace".to_owned(), Some(vec![0, 255]))],
+        headers: [("trace".to_owned(), Some(vec![0, 255]))].into(),
     }
 }
 

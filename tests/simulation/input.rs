@@ -56,7 +56,7 @@ impl Input {
             timestamp_ms: None,
             key: None,
             value: Some(value),
-            headers: Vec::new(),
+            headers: [].into(),
         };
         log.push(record(log.len(), value.into_bytes()));
         if random.one_in(25) {

@@ -50,7 +50,7 @@ fn book_and_records() -> (Book, Vec<OwnedRecord>) {
             timestamp_ms: None,
             key: Some(number.into_bytes()),
             value: Some(value.to_string().into_bytes()),
-            headers: Vec::new(),
+            headers: [].into(),
         });
     }
     (book, records)

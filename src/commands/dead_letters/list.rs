@@ -126,7 +126,7 @@ mod tests {
                 timestamp_ms: Some(1_768_208_400_007),
                 key: Some(b"FRH0000400".to_vec()),
                 value: Some(b"{\"secret\":1}".to_vec()),
-                headers: vec![("trace".to_owned(), Some(b"FRH0000400".to_vec()))],
+                headers: [("trace".to_owned(), Some(b"FRH0000400".to_vec()))].into(),
             },
             place: origin("list.dead", 3),
             reason: "money_form".to_owned(),

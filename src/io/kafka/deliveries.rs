@@ -1,6 +1,7 @@
 //! Records on their way to the brokers, and the first that did not arrive.
 
 use std::sync::Mutex;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message as _;
@@ -66,11 +67,8 @@ pub(super) fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
     let start = Instant::now();
     loop {
         match producer.send(record) {
-            Ok(()) => {
-                // serves delivery reports, so that the queue empties
-                producer.poll(Duration::ZERO);
-                return Ok(());
-            }
+            // its delivery report is served with all others when they are waited for
+            Ok(()) => return Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) if start.elapsed() < OPERATION => {
                 producer.poll(Duration::from_millis(10));
                 record = refused;
@@ -80,14 +78,23 @@ pub(super) fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
     }
 }
 
+/// Between two looks at what has arrived.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// Waits until everything that was enqueued is acknowledged or has failed. The binding's own flush serves reports for a tenth
-/// of a second before it looks again, however soon they come.
+/// of a second before it looks again, however soon they come; and its poll does not sleep within its last millisecond, but
+/// goes round and round.
 pub(super) fn flush(producer: &BaseProducer<Deliveries>, at_most: Duration) -> KafkaResult<()> {
     let start = Instant::now();
     loop {
+        let on_their_way = producer.in_flight_count();
+        producer.poll(Duration::ZERO);
         match producer.flush(Duration::ZERO) {
             Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if start.elapsed() < at_most => {
-                producer.poll(Duration::from_millis(1));
+                // reports come in portions, and the next one may be here
+                if producer.in_flight_count() == on_their_way {
+                    thread::sleep(LOOK);
+                }
             }
             result => return result,
         }

@@ -74,7 +74,7 @@ impl Letter {
             Some((detail, hint)) => (detail.to_owned(), Some(hint.to_owned())),
             None => (message.to_owned(), None),
         };
-        let headers = record.headers.into_iter().filter(|(name, _)| !name.starts_with(ERRORS)).collect();
+        let headers = record.headers.iter().filter(|(name, _)| !name.starts_with(ERRORS)).cloned().collect();
         Some(Self { record: OwnedRecord { origin, headers, ..record }, place, reason, detail, hint })
     }
 }
@@ -208,7 +208,7 @@ mod tests {
         let letter = letters.letters.into_values().next().unwrap();
         assert_eq!(letter.record.origin.to_string(), "letters.t/2/15");
         assert_eq!(letter.place.to_string(), "letters.dead/0/3");
-        assert_eq!(letter.record.headers, [("trace".to_owned(), Some(b"1".to_vec()))]);
+        assert_eq!(*letter.record.headers, [("trace".to_owned(), Some(b"1".to_vec()))]);
         assert_eq!((letter.reason.as_str(), letter.detail.as_str()), ("money_form", "not an amount (at 3)"));
         assert_eq!(letter.hint.as_deref(), Some("set decimals"));
     }

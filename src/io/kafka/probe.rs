@@ -12,7 +12,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use super::client::{self, Connection, Quiet};
 use super::source::{failure, owned};
 use crate::engine::Partition;
-use crate::engine::ports::{OwnedRecord, SourceError};
+use crate::engine::ports::{OwnedRecord, SharedHeaders, SourceError};
 use crate::event::Topic;
 
 /// A person waits for the answer.
@@ -75,7 +75,7 @@ impl Probe {
     pub fn next(&self, patience: Duration) -> Result<Option<OwnedRecord>, SourceError> {
         use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
         match self.consumer.poll(patience) {
-            Some(Ok(message)) => Ok(Some(owned(&message))),
+            Some(Ok(message)) => Ok(Some(owned(&message, &mut SharedHeaders::default()))),
             None
             | Some(Err(
                 KafkaError::PartitionEOF(_)
@@ -107,7 +107,7 @@ impl Probe {
                 // one that came to its end may go on and come to it again
                 Some(Ok(message)) => {
                     if unread.contains(&message.partition()) {
-                        take(owned(&message));
+                        take(owned(&message, &mut SharedHeaders::default()));
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),

@@ -25,7 +25,7 @@ use super::patience::{ATTEMPT, PAUSE};
 use super::shelf::{Shelf, wait_for_release};
 use super::{gone, statistics};
 use crate::engine::Partition;
-use crate::engine::ports::{OwnedRecord, Polled, Source, SourceError, Standing};
+use crate::engine::ports::{OwnedRecord, Polled, SharedHeaders, Source, SourceError, Standing};
 use crate::event::{Origin, Topic};
 
 /// How long one poll waits; also how long the consumer must have had nothing for its queue to count as empty.
@@ -217,6 +217,7 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
         }
     }
     let mut complaint = None;
+    let mut headers = SharedHeaders::default();
     // topics that were there
     let mut known = BTreeSet::new();
     let mut unknown_ends = Vec::new();
@@ -225,7 +226,7 @@ fn consume(consumer: &BaseConsumer<Context>, shelf: &Shelf, connection: &Connect
     while !shelf.is_closing() {
         let start = Instant::now();
         match consumer.poll(POLL) {
-            Some(Ok(message)) => receive(consumer, shelf, &message),
+            Some(Ok(message)) => receive(consumer, shelf, &message, &mut headers),
             Some(Err(error @ KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId))) => {
                 return Err(Ended::Fenced(failure("cannot consume", &error)));
             }
@@ -300,14 +301,14 @@ fn wake(consumer: &BaseConsumer<Context>, shelf: &Shelf, partitions: &[Partition
     }
 }
 
-fn receive(consumer: &BaseConsumer<Context>, shelf: &Shelf, message: &BorrowedMessage<'_>) {
+fn receive(consumer: &BaseConsumer<Context>, shelf: &Shelf, message: &BorrowedMessage<'_>, headers: &mut SharedHeaders) {
     let subscription = &consumer.context().subscription;
     if subscription.heartbeat_topic.as_deref() == Some(message.topic())
         && !subscription.topics.iter().any(|t| t == message.topic())
     {
         return shelf.heartbeat();
     }
-    let record = owned(message);
+    let record = owned(message, headers);
     let partition = Partition::from(record.origin);
     if shelf.put(record)
         && let Err(error) = consumer.pause(&list(&[partition]))
@@ -334,16 +335,20 @@ fn complain(error: KafkaError, last: &mut Option<KafkaError>, shelf: &Shelf) -> 
     Ok(())
 }
 
-pub(super) fn owned(message: &BorrowedMessage<'_>) -> OwnedRecord {
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
-        headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
-    });
+/// A record that outlives its message. Its headers are those of `last`, the record before, where they are the same.
+pub(super) fn owned(message: &BorrowedMessage<'_>, last: &mut SharedHeaders) -> OwnedRecord {
+    let headers = || message.headers().into_iter().flat_map(|headers| headers.iter());
+    let are_same =
+        headers().map(|header| (header.key, header.value)).eq(last.iter().map(|(key, value)| (&**key, value.as_deref())));
+    if !are_same {
+        *last = headers().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect();
+    }
     OwnedRecord {
         origin: Origin { topic: Topic::intern(message.topic()), partition: message.partition(), offset: message.offset() },
         timestamp_ms: message.timestamp().to_millis(),
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
-        headers,
+        headers: Arc::clone(last),
     }
 }
 

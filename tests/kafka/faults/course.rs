@@ -98,7 +98,7 @@ impl Course {
             timestamp_ms: None,
             key: Some(written.key.clone().into_bytes()),
             value: Some(written.value.clone().into_bytes()),
-            headers: Vec::new(),
+            headers: [].into(),
         };
         let written = &self.yardstick.written[self.produced..until];
         for some in written.chunks(20_000) {

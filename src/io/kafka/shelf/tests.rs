@@ -64,7 +64,7 @@ fn partition() -> Partition {
 
 fn record(offset: i64, size: usize) -> OwnedRecord {
     let origin = Origin { topic: partition().topic, partition: 0, offset };
-    OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(vec![0; size]), headers: Vec::new() }
+    OwnedRecord { origin, timestamp_ms: None, key: None, value: Some(vec![0; size]), headers: [].into() }
 }
 
 fn shelf(next: Option<i64>) -> Shelf {
