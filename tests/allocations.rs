@@ -77,8 +77,8 @@ fn kept_per_window(mut payments: Payments) -> u64 {
 }
 
 /// A matched payment is kept with what it was matched with, for the settlement that may name both.
-const PENDING: u64 = 310;
-const MATCHED: u64 = 400;
+const PENDING: u64 = 300;
+const MATCHED: u64 = 300;
 
 #[test]
 fn an_open_window_takes_a_bounded_number_of_bytes_whether_or_not_its_payment_is_matched() {

@@ -23,7 +23,7 @@ pub(crate) fn money(criterion: &mut CpuCriterion) {
     let mut read_and_compare = |name: &str, agree: fn(&[String; 3]) -> bool| {
         assert!(amounts.iter().all(agree), "{name}");
         group.bench_function(format!("{name}/{}_bytes", size_of_amount(name)), |bencher| {
-            bencher.iter(|| black_box(&amounts).iter().filter(|amounts| agree(amounts)).count())
+            bencher.iter(|| black_box(&amounts).iter().filter(|amounts| agree(amounts)).count());
         });
     };
     read_and_compare("decimal_compared_in_256_bits", |amounts| {

@@ -39,6 +39,12 @@ impl Express {
     }
 }
 
+/// Members for which room is kept from one message to the next: more than a table has columns.
+const SPARE: usize = 4_096;
+/// Members that are skipped at most to find a name again: columns that were dropped side by side. A search through all would
+/// make a hostile message take the square of its length.
+const AHEAD: usize = 32;
+
 thread_local! {
     /// Room for the members of a `before`.
     static MEMBERS: Slot<Vec<Member>> = const { Slot::new(Vec::new()) };
@@ -50,7 +56,10 @@ fn read<'a, R: Columns<'a>, const QUOTED: bool>(text: &'a str, kinds: &Kinds) ->
     let mut members = MEMBERS.take();
     members.clear();
     let envelope = Reader::<QUOTED>::new(text).envelope(kinds, &mut members);
-    MEMBERS.set(members);
+    // a row of no known table must not leave its room behind
+    if members.capacity() <= SPARE {
+        MEMBERS.set(members);
+    }
     envelope
 }
 
@@ -166,8 +175,9 @@ impl<'a, const QUOTED: bool> Reader<'a, QUOTED> {
         let start = self.at;
         object.shape = Shape::Object;
         let names_read = self.row(&mut object.row, like, members)?;
-        if templates.wants(names_read) {
-            learn::<R, QUOTED>(&self.text[start..self.at], templates);
+        let text = &self.text[start..self.at];
+        if templates.wants(text, names_read) {
+            learn::<R, QUOTED>(text, templates);
         }
         Some(())
     }
@@ -218,7 +228,7 @@ impl<'a, const QUOTED: bool> Reader<'a, QUOTED> {
                 names_read += 1;
                 // columns were dropped before it, or it is a new one
                 let quoted = &self.text[name..self.at - 1];
-                if let Some(found) = left.iter().position(|member| like.name(member) == quoted) {
+                if let Some(found) = left.iter().take(AHEAD).position(|member| like.name(member) == quoted) {
                     left = &left[found + 1..];
                 }
                 R::place(read).and_then(|place| u8::try_from(place).ok())

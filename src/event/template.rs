@@ -107,6 +107,8 @@ pub(super) struct Templates {
 
 /// Names that had to be read in an object before it is worth to be kept in the place of another.
 const UNLIKE: usize = 4;
+/// Bytes of an object that is kept, at most: several times what a row of a thousand columns has.
+const LARGEST: usize = 256 << 10;
 
 impl Templates {
     pub(super) fn last(&self) -> Like<'_> {
@@ -115,9 +117,9 @@ impl Templates {
     }
 
     /// Whether an object in which so many names had to be read should be kept.
-    pub(super) fn wants(&self, names_read: usize) -> bool {
+    pub(super) fn wants(&self, text: &str, names_read: usize) -> bool {
         let is_unlike = names_read >= UNLIKE || (names_read > 0 && self.kept[0].get().is_none());
-        is_unlike && self.kept.iter().any(|slot| slot.get().is_none())
+        is_unlike && text.len() <= LARGEST && self.kept.iter().any(|slot| slot.get().is_none())
     }
 
     /// Two threads that keep the same at once take two slots; no harm is done.
@@ -176,12 +178,13 @@ mod tests {
     #[test]
     fn templates_are_few_and_the_last_one_counts() {
         let templates = Templates::default();
-        assert!(!templates.wants(0));
-        assert!(templates.wants(1), "there is none yet");
+        assert!(!templates.wants("", 0));
+        assert!(templates.wants("", 1), "there is none yet");
+        assert!(!templates.wants(&"x".repeat(LARGEST + 1), 1));
         templates.keep("0", Vec::new());
-        assert!(!templates.wants(UNLIKE - 1));
+        assert!(!templates.wants("", UNLIKE - 1));
         for n in 1..10 {
-            assert_eq!(templates.wants(UNLIKE), n < 8);
+            assert_eq!(templates.wants("", UNLIKE), n < 8);
             templates.keep(&n.to_string(), Vec::new());
         }
         assert_eq!(templates.last().text, "7");

@@ -1,6 +1,7 @@
 //! Correlation: what is open for one agreement, and how its changes find each other.
 
 mod few;
+mod matched;
 mod view;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use self::few::Few;
+use self::matched::{Matched, MatchedWith, Whole};
 use super::case::{BalanceChange, Case, Correlation, FinalPayment, Movement, MovementCase, OpeningCase, SettlementCase};
 use super::event::{
     AgreementImage, AgreementInsert, AgreementUpdate, ChangeKind, ChangeRef, LendingChange, TransactionInsert, is_settlement,
@@ -34,23 +36,6 @@ pub struct AgreementWindow {
     waiting: Few<Arc<BalanceChange>>,
     /// Settlements that are not judged yet. In merged order.
     settlements: Few<OpenSettlement>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Matched {
-    movement: Movement,
-    with: MatchedWith,
-}
-
-/// What a settlement needs to know of the balance change that a payment was matched with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct MatchedWith {
-    change: ChangeRef,
-    sequence: Sequence,
-    #[serde(with = "crate::event::money::compact")]
-    balance_before: Decimal,
-    #[serde(with = "crate::event::money::compact")]
-    balance_after: Decimal,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,8 +96,8 @@ impl AgreementWindow {
     }
 
     pub(super) fn deadlines(&self, deadline: &mut dyn FnMut(Timestamp, Sequence)) {
-        let matched = self.last_matched.iter().map(|matched| &matched.movement);
-        self.pending.iter().chain(matched).for_each(|movement| deadline(movement.stamp, movement.sequence));
+        self.pending.iter().for_each(|movement| deadline(movement.stamp, movement.sequence));
+        self.last_matched.iter().for_each(|matched| deadline(matched.stamp, matched.sequence));
         self.waiting.iter().for_each(|change| deadline(change.stamp, change.sequence));
         self.settlements.iter().for_each(|settlement| deadline(settlement.stamp, settlement.sequence));
     }
@@ -191,9 +176,10 @@ impl AgreementWindow {
             let pending = self.pending.iter().rfind(|movement| movement.can_settle()).map(|movement| movement.sequence);
             let mut settlement = OpenSettlement { change, sequence, stamp, occurred_at, after, payment: pending };
             match &self.last_matched {
-                Some(matched) if pending.is_none_or(|pending| pending < matched.movement.sequence) => {
-                    settlement.payment = Some(matched.movement.sequence);
-                    judge_settlement(settlement, Some((&matched.movement, Some(&matched.with))), context);
+                Some(matched) if pending.is_none_or(|pending| pending < matched.sequence) => {
+                    settlement.payment = Some(matched.sequence);
+                    let Whole { movement, with } = matched.whole();
+                    judge_settlement(settlement, Some((&movement, Some(&with))), context);
                 }
                 _ => {
                     self.settlements.push(settlement);
@@ -251,8 +237,8 @@ impl AgreementWindow {
         for settlement in self.settlements.take(|settlement| settlement.payment == Some(movement.sequence)) {
             judge_settlement(settlement, Some((&movement, Some(&with))), context);
         }
-        if self.last_matched.as_ref().is_none_or(|last| last.movement.sequence < movement.sequence) {
-            self.last_matched = Some(Box::new(Matched { movement, with }));
+        if self.last_matched.as_ref().is_none_or(|last| last.sequence < movement.sequence) {
+            self.last_matched = Some(Box::new(Whole { movement, with }.into()));
         }
     }
 
@@ -264,7 +250,7 @@ impl AgreementWindow {
                 judge_settlement(settlement, Some((&movement, None)), context);
             }
         }
-        self.last_matched.take_if(|last| last.movement.sequence == opened);
+        self.last_matched.take_if(|last| last.sequence == opened);
         if let Ok(index) = self.waiting.binary_search_by_key(&opened, |balance| balance.sequence) {
             self.waiting.remove(index);
             context.count(label::UNEXPLAINED);
@@ -277,17 +263,6 @@ impl AgreementWindow {
 
     fn pending_at(&self, sequence: Sequence) -> Option<usize> {
         self.pending.binary_search_by_key(&sequence, |movement| movement.sequence).ok()
-    }
-}
-
-impl MatchedWith {
-    fn of(balance: &BalanceChange) -> Self {
-        Self {
-            change: balance.change,
-            sequence: balance.sequence,
-            balance_before: balance.balance_before,
-            balance_after: balance.after.balance,
-        }
     }
 }
 

@@ -14,7 +14,7 @@ impl AgreementWindow {
             "pending_movements": self.pending.iter().map(movement).collect::<Vec<_>>(),
             "waiting_balance_changes": self.waiting.iter().map(|change| balance_change(change)).collect::<Vec<_>>(),
             "open_settlements": self.settlements.iter().map(settlement).collect::<Vec<_>>(),
-            "last_matched_payment": self.last_matched.as_ref().map(|matched| movement(&matched.movement)),
+            "last_matched_payment": self.last_matched.as_ref().map(|matched| movement(&matched.whole().movement)),
         })
     }
 
