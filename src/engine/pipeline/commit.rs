@@ -52,6 +52,8 @@ where
     /// Judges what the engine gave, and gives it to the sink once that is done with the batch before.
     pub(super) async fn commit(&mut self, rules: &D::Rules, stop: &mut Stop) -> Result<Outcome, PipelineError> {
         let begun_at = Instant::now();
+        self.looked_at = 0;
+        self.rules_in_hand = None;
         let output = self.engine.take_output();
         // what closes without being judged is to be written down all the same
         if output.records == 0 && output.cases.is_empty() && !self.engine.has_changes() {
@@ -289,6 +291,10 @@ async fn end<D: Domain>(in_flight: &mut InFlight<D>, sink: &mut impl Sink) -> At
 }
 
 impl<D: Domain> InFlight<D> {
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// It is durable since `at`.
     fn tell(self, at: Instant, store: &Arc<StateStore<D::Window>>, observer: &mut dyn Observer<D>) {
         let Self { batch, judgements, counts, records, stream_time, begun_at, .. } = self;

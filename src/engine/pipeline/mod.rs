@@ -6,8 +6,8 @@
 //!            └─ max_idle: the merge goes on without a partition; max_silence: everything open is closed ┘
 //! ```
 //!
-//! While the sink commits one batch, the next is judged; it is given to the sink when the former is durable. A batch is
-//! repeated until it is committed; if the partitions go before that, the engine is thrown away with it and with what it
+//! While the sink commits one batch, the next is gathered and applied, and judged when there is room for no more of it or the
+//! former is durable, whichever is first; only then the sink is given it. A batch is repeated until it is committed; if the partitions go before that, the engine is thrown away with it and with what it
 //! applied since, and whoever has the partitions next restores the state from the changelog and reads on from what was
 //! committed. Both are of one transaction, so they always agree.
 
@@ -67,6 +67,12 @@ pub struct Pipeline<D: Domain, S, K, L> {
     /// When the first record came that was not looked at yet.
     gathering: Option<Instant>,
     gathered: usize,
+    /// Records that were looked at since a batch was given to the sink.
+    looked_at: usize,
+    /// A batch is in hand that waits for the sink, and grows meanwhile.
+    growing: bool,
+    /// By which the batch in hand is applied and judged.
+    rules_in_hand: Option<Arc<D::Rules>>,
     silence: Silence,
     /// When a wait of the merge is over.
     patience: Option<Instant>,
@@ -133,6 +139,9 @@ where
             in_flight: None,
             gathering: None,
             gathered: 0,
+            looked_at: 0,
+            growing: false,
+            rules_in_hand: None,
             patience: None,
             rebuilt: None,
             condition: Condition::Unassigned,
@@ -192,7 +201,7 @@ where
             self.watch_silence(stop).await?;
             let wake = self.wake();
             let stuck = self.rebuilt.is_some() || self.registry.is_some() || self.sharing.refused;
-            let room = if stuck { 0 } else { self.settings.max_records.saturating_sub(self.gathered) };
+            let room = if stuck { 0 } else { self.settings.max_records.saturating_sub(self.gathered + self.looked_at) };
             tokio::select! {
                 biased;
                 () = stop.changed() => {}
@@ -225,7 +234,9 @@ where
         let gathered = self.gathering.is_some_and(|since| now >= since + self.settings.max_age);
         let retried = self.registry.as_ref().is_some_and(|away| now >= away.again_at);
         let waited = self.patience.is_some_and(|over| now >= over);
-        gathered || retried || waited || self.gathered >= self.settings.max_records
+        let full = self.gathered + self.looked_at >= self.settings.max_records;
+        let free = self.growing && self.in_flight.is_none();
+        gathered || retried || waited || full || free
     }
 
     /// The next instant at which something has to be done though nothing comes.
@@ -293,6 +304,9 @@ where
         self.in_flight = None;
         self.gathering = None;
         self.gathered = 0;
+        self.looked_at = 0;
+        self.growing = false;
+        self.rules_in_hand = None;
         self.patience = None;
         self.rebuilt = None;
         self.sharing.reset();
@@ -308,7 +322,7 @@ where
 
     /// Everything was consumed and nothing more comes: closes what is open.
     async fn finish(&mut self, stop: &mut Stop) -> Result<Outcome, PipelineError> {
-        let rules = Arc::clone(&self.rules.borrow_and_update());
+        let rules = self.rules_in_hand();
         self.engine.close_all(&rules);
         match self.commit(&rules, stop).await? {
             Outcome::Done => self.land(stop).await,
@@ -323,7 +337,7 @@ where
             self.silence.broken(now);
             return Ok(());
         }
-        let rules = Arc::clone(&self.rules.borrow_and_update());
+        let rules = self.rules_in_hand();
         if self.silence.take(now, (self.settings.max_silence)(&rules)) {
             self.engine.close_all(&rules);
             if let Outcome::Abandoned = self.commit(&rules, stop).await? {
@@ -331,6 +345,12 @@ where
             }
         }
         Ok(())
+    }
+
+    /// The rules of the batch in hand: one batch is applied and judged by one set.
+    fn rules_in_hand(&mut self) -> Arc<D::Rules> {
+        let Self { rules_in_hand, rules, .. } = self;
+        Arc::clone(rules_in_hand.get_or_insert_with(|| Arc::clone(&rules.borrow_and_update())))
     }
 
     /// Something that was waited for is there: what is waited for still?

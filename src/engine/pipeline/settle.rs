@@ -1,7 +1,6 @@
 //! What was polled, decoded and applied, as far as the merge may go.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};
 
@@ -23,10 +22,12 @@ where
     K: Sink,
     L: Lookup<D::Question, D::Answer>,
 {
-    /// Applies everything that can be applied now, batch by batch. The last one may be in flight still.
+    /// Applies everything that can be applied now, batch by batch. The last one may be in flight still, or in hand until the one
+    /// before it is durable.
     pub(super) async fn settle(&mut self, stop: &mut Stop) -> Result<Outcome, PipelineError> {
         self.gathering = None;
-        self.gathered = 0;
+        self.looked_at += std::mem::take(&mut self.gathered);
+        self.growing = false;
         self.patience = None;
         self.decode();
         if let Some(scattered) = self.sharing.found.take() {
@@ -35,9 +36,8 @@ where
         }
         // what waits for its schema is yet to be offered: the merge must not go on without it
         let undecoded: BTreeSet<_> = self.inbox.iter().map(|record| Partition::from(record.origin)).collect();
-        // one batch is judged by one set of rules
-        let mut rules = Arc::clone(&self.rules.borrow_and_update());
         loop {
+            let rules = self.rules_in_hand();
             for (partition, (_, lane)) in &mut self.lanes {
                 lane.at_end = self.source.at_end(*partition) && !undecoded.contains(partition);
             }
@@ -51,6 +51,11 @@ where
                 // commits are passed over a partition one by one: not each is worth a transaction
                 continue;
             }
+            if self.may_grow(&progress, stop.until()) {
+                self.growing = true;
+                self.hold_back(&progress);
+                return Ok(Outcome::Done);
+            }
             if let Outcome::Abandoned = self.commit(&rules, stop).await? {
                 return Ok(Outcome::Abandoned);
             }
@@ -61,7 +66,6 @@ where
             if !more || stop.until() == Until::Now {
                 return Ok(Outcome::Done);
             }
-            rules = Arc::clone(&self.rules.borrow_and_update());
         }
     }
 
@@ -111,6 +115,14 @@ where
         if self.registry.take().is_some() {
             self.resume();
         }
+    }
+
+    /// Whether the batch in hand is better given to the sink later, with what comes until then: the sink has another one, and
+    /// what is left out of this batch waits for two.
+    fn may_grow(&self, progress: &Progress, until: Until) -> bool {
+        let sink_is_busy = self.in_flight.as_ref().is_some_and(|in_flight| !in_flight.has_ended());
+        let has_room = self.room() > 0 && self.looked_at < self.settings.max_records;
+        sink_is_busy && has_room && until == Until::Told && !matches!(progress, Progress::Rebuilt(_))
     }
 
     /// How many changes the batch in hand has room for.
