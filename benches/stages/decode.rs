@@ -10,7 +10,7 @@ use tidewaiter::event::{DecimalForm, Decoded, Formats, Origin, Record, Topic};
 use super::cpu_time::{CpuCriterion, CpuTime};
 use super::one;
 use super::typed::{PARSERS, Scratch};
-use super::workload::genuine::{folder, genuine, records};
+use super::workload::genuine::{Genuine, folder, genuine, records};
 use super::workload::message::{Agreement, Messages, Place};
 use super::workload::{BALANCE, Form};
 
@@ -33,7 +33,7 @@ pub(crate) fn decode(criterion: &mut CpuCriterion) {
         for (case, file, decimals) in FILES {
             let genuine = genuine(file, note);
             let formats = Formats { decimals, registry: Some(registry.clone()), ..Formats::default() };
-            ours(&mut group, case, &formats, &genuine.topic, &first(file, &genuine.topic), &[genuine.bytes()]);
+            ours(&mut group, case, &formats, &genuine.topic, &first(file, &genuine), &[genuine.bytes()]);
         }
         let genuine = genuine(FILES[0].1, note);
         typed(&mut group, Topic::intern(&genuine.topic).table(), &[genuine.bytes()]);
@@ -58,17 +58,23 @@ pub(crate) fn wide(criterion: &mut CpuCriterion) {
         let key = format!(r#"{{"AgreementNumber":"FRH{:07}"}}"#, before.number);
         (key.into_bytes(), messages.agreement(Some(&before), &after, place).into_bytes())
     };
-    let updates = |form| {
-        let messages = Messages::new(form, 269);
+    let updates = |form, varied| {
+        let messages = Messages::varied(form, 269, varied);
         let mut updates: Vec<_> = (0..=IN_TURN).map(|n| update(&messages, n)).collect();
         let first = updates.pop().expect("there is one more");
         (first, updates)
     };
-    for (case, form) in [("schemaless_string", Form::SchemalessString), ("schemaless_precise", Form::SchemalessPrecise)] {
-        let (first, updates) = updates(form);
+    let (text, precise) = (Form::SchemalessString, Form::SchemalessPrecise);
+    for (case, form, varied) in [
+        ("schemaless_string", text, 50),
+        ("schemaless_string/other_columns_alike", text, 0),
+        ("schemaless_string/other_columns_all_differ", text, 100),
+        ("schemaless_precise", precise, 50),
+    ] {
+        let (first, updates) = updates(form, varied);
         ours(&mut group, case, &form.formats(), topic, &first, &updates);
     }
-    let (_, updates) = updates(Form::SchemalessString);
+    let (_, updates) = updates(Form::SchemalessString, 50);
     typed(&mut group, "Agreement", &updates);
     let mut baseline = |name: &str, look: fn(&[u8]) -> u64| {
         let mut values = updates.iter().map(|(_, value)| value).cycle();
@@ -86,9 +92,11 @@ fn next<T>(endless: &mut impl Iterator<Item = T>) -> T {
     endless.next().expect("a cycle of some has no end")
 }
 
-/// The first record that a decoder would have read of this topic.
-fn first(file: &str, topic: &str) -> KeyAndValue {
-    records(file).find(|record| record.topic == topic).expect("the topic has records").bytes()
+/// The first other record of the same topic.
+fn first(file: &str, than: &Genuine) -> KeyAndValue {
+    let others = records(file).filter(|record| record.topic == than.topic).map(|record| record.bytes());
+    let (_, value) = than.bytes();
+    others.into_iter().find(|(_, other)| !other.is_empty() && *other != value).expect("the topic has other records")
 }
 
 /// Our decoder on records that must read as changes, when it has read another one before.
@@ -105,9 +113,12 @@ fn ours(
     }
     let decoder = Decoder::new(formats);
     let origin = Origin { topic: Topic::intern(topic), partition: 0, offset: 0 };
-    for read in std::iter::once(first).chain(records) {
-        let read = decoder.decode(&record(origin, read));
-        assert!(matches!(read, Decoded::Change(_) | Decoded::Ignored("snapshot")), "{case}: {read:?}");
+    let read = decoder.decode(&record(origin, first));
+    assert!(matches!(read, Decoded::Change(_) | Decoded::Ignored("snapshot")), "{case}: {read:?}");
+    for other in records {
+        assert!(other.1 != first.1, "{case}: a record would be compared with itself");
+        let read = decoder.decode(&record(origin, other));
+        assert!(matches!(read, Decoded::Change(_)), "{case}: {read:?}");
     }
     group.throughput(one(records[0].1.len()));
     let mut records = records.iter().cycle();

@@ -74,23 +74,26 @@ pub(crate) struct Messages {
     form: Form,
     /// Of Transaction and Agreement, as it stands before the payload.
     schemas: [String; 2],
-    /// What follows each known column of an agreement: columns that no one asks for.
-    others: Vec<String>,
+    /// How many an agreement has.
+    columns: usize,
+    /// How many of the columns that no one asks for hold something else in every agreement, in a hundred.
+    varied: usize,
 }
 
 impl Messages {
-    /// `columns` is how many an agreement has: at least 21.
+    /// `columns` is how many an agreement has: at least 21. Half of those that no one asks for hold something else in every
+    /// agreement.
     pub(crate) fn new(form: Form, columns: usize) -> Self {
+        Self::varied(form, columns, 50)
+    }
+
+    /// So many in a hundred do.
+    pub(crate) fn varied(form: Form, columns: usize, varied: usize) -> Self {
         let schemas = match form {
             Form::SchemaInside => [schema("insert Transaction"), schema("update Agreement balance")],
             Form::SchemalessString | Form::SchemalessPrecise => Default::default(),
         };
-        let mut others = vec![String::new(); KNOWN];
-        for n in 0..columns - KNOWN {
-            let value = ["null", "0", "\"0.00\"", "false", "\"N/A\"", "null", "20465", "\"Branch 12\""][n % 8];
-            write!(others[n % KNOWN], ",\"AgreementUserDefined{n:03}\":{value}").unwrap();
-        }
-        Self { form, schemas, others }
+        Self { form, schemas, columns, varied }
     }
 
     pub(crate) fn transaction(&self, row: &Transaction, place: Place) -> String {
@@ -160,11 +163,32 @@ impl Messages {
             ("BankAccountName", &"\"MR A EXAMPLE\""),
         ];
         let mut separator = '{';
-        for ((name, value), others) in columns.iter().zip(&self.others) {
-            write!(out, "{separator}\"Agreement{name}\":{value}{others}").unwrap();
+        for ((name, value), place) in columns.iter().zip(0..) {
+            write!(out, "{separator}\"Agreement{name}\":{value}").unwrap();
+            self.others(out, place, u64::from(number));
             separator = ',';
         }
         out.push('}');
+    }
+
+    /// Columns that no one asks for, behind a known one.
+    fn others(&self, out: &mut String, place: usize, number: u64) {
+        for n in (place..self.columns - KNOWN).step_by(KNOWN) {
+            write!(out, ",\"AgreementUserDefined{n:03}\":").unwrap();
+            // a prime to a hundred, so that the share is the same wherever one looks
+            if n * 37 % 100 >= self.varied {
+                *out += ["null", "0", "\"0.00\"", "false", "\"N/A\"", "null", "20465", "\"Branch 12\""][n % 8];
+                continue;
+            }
+            let value = (number * 2_654_435_761 + n as u64 * 40_503) % 100_000;
+            match n % 4 {
+                0 => write!(out, "{value}"),
+                1 => write!(out, "\"{}.{:02}\"", value / 100, value % 100),
+                2 => write!(out, "\"Branch {value}\""),
+                _ => write!(out, "{}", value < 50_000),
+            }
+            .unwrap();
+        }
     }
 
     fn amount(&self, out: &mut String, pence: u64) {

@@ -9,13 +9,13 @@ use libfuzzer_sys::fuzz_target;
 use tidewaiter::domains::lending::decode::Decoder;
 use tidewaiter::event::{DecimalForm, Decoded, Formats, Origin, Record, Topic};
 
-/// One for each form of amounts. Without a registry: a fuzzer should not wait for sockets, and tests/decoder_never_panics.rs
-/// feeds the Avro path.
-static DECODERS: LazyLock<[Decoder; 4]> = LazyLock::new(|| {
+/// Made anew for each input: it learns from what it reads, and a finding must not hang on the inputs before. Without a registry:
+/// a fuzzer should not wait for sockets, and tests/decoder_never_panics.rs feeds the Avro path.
+fn decoder(choice: u8) -> Decoder {
     let precise = |scale| DecimalForm::Precise { scale };
-    [DecimalForm::String, DecimalForm::Number, precise(Some(2)), precise(None)]
-        .map(|decimals| Decoder::new(&Formats { decimals, ..Formats::default() }))
-});
+    let decimals = [DecimalForm::String, DecimalForm::Number, precise(Some(2)), precise(None)][usize::from(choice & 3)];
+    Decoder::new(&Formats { decimals, ..Formats::default() })
+}
 
 static TOPICS: LazyLock<[Topic; 2]> = LazyLock::new(|| ["s.d.dbo.Transaction", "s.d.dbo.Agreement"].map(Topic::intern));
 
@@ -23,7 +23,7 @@ static TOPICS: LazyLock<[Topic; 2]> = LazyLock::new(|| ["s.d.dbo.Transaction", "
 fuzz_target!(|data: &[u8]| {
     let Some((choice, value)) = data.split_first() else { return };
     let topic = TOPICS[usize::from(choice & 1)];
-    let decoder = &DECODERS[usize::from(choice >> 1 & 3)];
+    let decoder = decoder(choice >> 1);
     let origin = Origin { topic, partition: 0, offset: 0 };
     let record = Record { origin, timestamp_ms: None, key: None, value: Some(value), headers: &[] };
     let decoded = decoder.decode(&record);

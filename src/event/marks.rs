@@ -148,6 +148,15 @@ mod tests {
         }
 
         #[test]
+        fn what_ends_the_plain_part_of_a_string_is_found_from_anywhere(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'a'), Just(0x1f), Just(0x20), Just(0x7f), Just(0xff)], 0..40),
+            from in 0..45_usize,
+        ) {
+            let is_special = |at: &usize| matches!(bytes[*at], b'"' | b'\\' | ..0x20);
+            prop_assert_eq!(special(&bytes, from), (from..bytes.len()).find(is_special));
+        }
+
+        #[test]
         fn marks_among_many(text in "[\"\\\\a]{0,200}", skip in 1..3_usize) {
             let all: Vec<usize> = (0..text.len()).filter(|place| text.as_bytes()[*place] != b'a').collect();
             let found = found(text.as_bytes(), skip);

@@ -4,7 +4,9 @@
 //! one or two. So an object is held against one whose members are known: as far as they are the same, byte for byte, they
 //! have the same members, and only what differs has to be read. Nothing counts as read that was not compared.
 
+use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::cell::Cell;
 
@@ -91,22 +93,34 @@ impl<'t> Like<'t> {
 }
 
 /// An object that is kept.
-#[derive(Debug)]
 struct Template {
     text: Box<str>,
     members: Box<[Member]>,
 }
 
-/// Objects of one kind that were read, kept to compare with. Shared by all threads that decode.
-///
-/// The last one kept is the one to compare with. They are never freed, so there are few.
-#[derive(Debug, Default)]
-pub(super) struct Templates {
-    kept: [OnceLock<Template>; 8],
+impl fmt::Debug for Template {
+    /// How many members and no more: rows hold personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Template({})", self.members.len())
+    }
 }
 
-/// Names that had to be read in an object before it is worth to be kept in the place of another.
+/// Objects of one kind that were read, kept to compare with. Shared by all threads that decode.
+///
+/// The last one kept is the one to compare with. They are never freed, so there are few: one for each change of a table's
+/// columns while the process runs.
+#[derive(Debug, Default)]
+pub(super) struct Templates {
+    kept: Box<[OnceLock<Template>; 16]>,
+    /// Objects unlike the last one, one after the other.
+    unlike: AtomicU32,
+}
+
+/// Names that had to be read in an object that is unlike its template.
 const UNLIKE: usize = 4;
+/// Objects that are unlike the template before one of them takes its place: the columns have changed. Fewer are an accident, or
+/// somebody's mischief.
+const CHANGED: u32 = 64;
 /// Bytes of an object that is kept, at most: several times what a row of a thousand columns has.
 const LARGEST: usize = 256 << 10;
 
@@ -116,17 +130,24 @@ impl Templates {
         last.map_or(Like::default(), |Template { text, members }| Like { text, members })
     }
 
-    /// Whether an object in which so many names had to be read should be kept.
+    /// Whether an object should be kept, of which so many names had to be read when it was compared with the last one.
     pub(super) fn wants(&self, text: &str, names_read: usize) -> bool {
-        let is_unlike = names_read >= UNLIKE || (names_read > 0 && self.kept[0].get().is_none());
-        is_unlike && text.len() <= LARGEST && self.kept.iter().any(|slot| slot.get().is_none())
+        let is_first = names_read > 0 && self.kept[0].get().is_none();
+        if names_read >= UNLIKE {
+            self.unlike.fetch_add(1, Ordering::Relaxed);
+        } else if self.unlike.load(Ordering::Relaxed) != 0 {
+            self.unlike.store(0, Ordering::Relaxed);
+        }
+        let has_changed = self.unlike.load(Ordering::Relaxed) >= CHANGED;
+        (is_first || has_changed) && text.len() <= LARGEST && self.kept.iter().any(|slot| slot.get().is_none())
     }
 
     /// Two threads that keep the same at once take two slots; no harm is done.
     #[cold]
     pub(super) fn keep(&self, text: &str, members: Vec<Member>) {
+        self.unlike.store(0, Ordering::Relaxed);
         let mut template = Template { text: text.into(), members: members.into() };
-        for slot in &self.kept {
+        for slot in self.kept.iter() {
             match slot.set(template) {
                 Ok(()) => return,
                 Err(back) => template = back,
@@ -176,17 +197,27 @@ mod tests {
     }
 
     #[test]
-    fn templates_are_few_and_the_last_one_counts() {
+    fn the_first_object_is_kept_and_another_when_many_in_a_row_are_unlike_it() {
         let templates = Templates::default();
         assert!(!templates.wants("", 0));
         assert!(templates.wants("", 1), "there is none yet");
         assert!(!templates.wants(&"x".repeat(LARGEST + 1), 1));
         templates.keep("0", Vec::new());
-        assert!(!templates.wants("", UNLIKE - 1));
-        for n in 1..10 {
-            assert_eq!(templates.wants("", UNLIKE), n < 8);
+        let unlike = |times| (0..times).filter(|_| templates.wants("", UNLIKE)).count();
+        assert_eq!(unlike(CHANGED - 1), 0);
+        assert!(!templates.wants("", UNLIKE - 1), "one that is like it begins the count anew");
+        assert_eq!(unlike(CHANGED - 1), 0);
+        assert_eq!(unlike(1), 1);
+        for n in 1..20 {
             templates.keep(&n.to_string(), Vec::new());
         }
-        assert_eq!(templates.last().text, "7");
+        assert_eq!((templates.last().text, unlike(2 * CHANGED)), ("15", 0));
+    }
+
+    #[test]
+    fn a_template_is_shown_without_the_row_that_it_is() {
+        let templates = Templates::default();
+        templates.keep("Zoë", Vec::new());
+        assert!(!format!("{templates:?}").contains("Zoë"));
     }
 }

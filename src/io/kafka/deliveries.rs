@@ -70,7 +70,8 @@ pub(super) fn send<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
             // its delivery report is served with all others when they are waited for
             Ok(()) => return Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) if start.elapsed() < OPERATION => {
-                producer.poll(Duration::from_millis(10));
+                producer.poll(Duration::ZERO);
+                thread::sleep(LOOK);
                 record = refused;
             }
             Err((error, refused)) => return Err(Refused { error, topic: refused.topic.to_owned() }),
