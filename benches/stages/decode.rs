@@ -33,7 +33,7 @@ pub(crate) fn decode(criterion: &mut CpuCriterion) {
         for (case, file, decimals) in FILES {
             let genuine = genuine(file, note);
             let formats = Formats { decimals, registry: Some(registry.clone()), ..Formats::default() };
-            ours(&mut group, case, &formats, &genuine.topic, &first(file, &genuine), &[genuine.bytes()]);
+            ours(&mut group, case, &formats, &genuine.topic, &first(Topic::intern(&genuine.topic).table()), &[genuine.bytes()]);
         }
         let genuine = genuine(FILES[0].1, note);
         typed(&mut group, Topic::intern(&genuine.topic).table(), &[genuine.bytes()]);
@@ -92,11 +92,10 @@ fn next<T>(endless: &mut impl Iterator<Item = T>) -> T {
     endless.next().expect("a cycle of some has no end")
 }
 
-/// The first other record of the same topic.
-fn first(file: &str, than: &Genuine) -> KeyAndValue {
-    let others = records(file).filter(|record| record.topic == than.topic).map(|record| record.bytes());
-    let (_, value) = than.bytes();
-    others.into_iter().find(|(_, other)| !other.is_empty() && *other != value).expect("the topic has other records")
+/// A record of the same table, of the connector's snapshot: rows of their own, in the form of the first file.
+fn first(table: &str) -> KeyAndValue {
+    let of_table = |record: &Genuine| Topic::intern(&record.topic).table() == table;
+    records(FILES[0].1).find(of_table).expect("the snapshot has rows of both tables").bytes()
 }
 
 /// Our decoder on records that must read as changes, when it has read another one before.
@@ -113,8 +112,8 @@ fn ours(
     }
     let decoder = Decoder::new(formats);
     let origin = Origin { topic: Topic::intern(topic), partition: 0, offset: 0 };
-    let read = decoder.decode(&record(origin, first));
-    assert!(matches!(read, Decoded::Change(_) | Decoded::Ignored("snapshot")), "{case}: {read:?}");
+    // whatever it means in this form: its columns are compared with
+    drop(decoder.decode(&record(origin, first)));
     for other in records {
         assert!(other.1 != first.1, "{case}: a record would be compared with itself");
         let read = decoder.decode(&record(origin, other));
