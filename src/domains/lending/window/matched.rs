@@ -11,6 +11,10 @@ use crate::time::Timestamp;
 
 /// The payment and what it was matched with, in a hundred and fifty bytes instead of 240: nearly every payment is kept so for
 /// half a minute, and hardly any is asked for.
+///
+/// Its bytes are never input: they are made here of a [`Whole`], and one that comes from the changelog was decoded and checked as
+/// such before it is encoded again. Every value of a `Whole` can be encoded and comes back, which the tests try at the limits of
+/// its parts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Whole", into = "Whole")]
 pub(super) struct Matched {
@@ -53,7 +57,7 @@ impl MatchedWith {
 
 impl Matched {
     pub(super) fn whole(&self) -> Whole {
-        let mut whole: Whole = postcard::from_bytes(&self.encoded).expect("it was encoded from such a value");
+        let mut whole: Whole = postcard::from_bytes(&self.encoded).expect("the bytes were made of a Whole, here");
         let Whole { movement, with } = &mut whole;
         (movement.sequence, movement.stamp) = (self.sequence, self.stamp);
         [movement.change.origin.topic, with.change.origin.topic] = self.topics;
@@ -69,7 +73,7 @@ impl From<Whole> for Matched {
         // a topic is encoded by its name, which is longer than all else together
         let nameless = Topic::intern("");
         (movement.change.origin.topic, with.change.origin.topic) = (nameless, nameless);
-        let encoded = postcard::to_stdvec(&whole).expect("memory takes it, and nothing in it cannot be encoded");
+        let encoded = postcard::to_stdvec(&whole).expect("all parts of a Whole are of known length");
         Self { sequence, stamp, topics, encoded: encoded.into() }
     }
 }
@@ -122,5 +126,36 @@ mod tests {
         assert_eq!(matched.whole().with.balance_after.scale(), 3, "amounts keep their scale");
         let bytes = size_of::<Matched>() + matched.encoded.len();
         assert!(bytes <= 160, "{bytes} bytes");
+    }
+
+    #[test]
+    fn it_comes_back_whole_at_the_limits_of_its_parts() {
+        let at = |ms| Timestamp::from_ms(ms).unwrap();
+        let (first, last) = (at(-62_135_596_800_000), at(253_402_300_799_999));
+        let smallest = Decimal::from_i128_with_scale(1, 28);
+        let change = |n: i64, op, is_there: bool| ChangeRef {
+            origin: Origin { topic: Topic::intern("matched.limits"), partition: i32::MIN, offset: n },
+            op,
+            commit: Lsn::from_bytes([u8::MAX; 10]),
+            change_lsn: is_there.then_some(Lsn::from_bytes([0; 10])),
+            event_serial_no: is_there.then_some(n),
+            trans_counter: is_there.then_some(n),
+        };
+        for (n, amount, class, time, date) in [
+            (i64::MIN, Decimal::MIN, Class::Refund, first, NaiveDate::MIN),
+            (i64::MAX, Decimal::MAX, Class::Ignored, last, NaiveDate::MAX),
+            (0, smallest, Class::Payment, at(0), NaiveDate::default()),
+        ] {
+            for is_there in [true, false] {
+                let change = |op| change(n, op, is_there);
+                let sequence = n.unsigned_abs();
+                let (stamp, occurred_at) = (time, time);
+                let movement =
+                    Movement { change: change(Op::Create), sequence, stamp, occurred_at, amount, type_id: n, class, date };
+                let with = MatchedWith { change: change(Op::Update), sequence, balance_before: amount, balance_after: -amount };
+                let whole = Matched::from(Whole { movement: movement.clone(), with: with.clone() }).whole();
+                assert_eq!((whole.movement, whole.with), (movement, with));
+            }
+        }
     }
 }
